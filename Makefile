@@ -1,0 +1,51 @@
+# make run and make test need nothing but python3 and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+RUN    := $(VENV)/.run-ready
+DEV    := $(VENV)/.dev-ready
+
+.PHONY: run test check wheel simulate mutants benchmarks clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(RUN): $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(DEV): $(RUN)
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+run: $(RUN) ## translate and chat through the sandbox's failing providers, and print the report
+	$(BIN)/provider-console demo --headless
+
+test: $(DEV) ## every test, the simulation's histories included
+	$(BIN)/python -m pytest --numprocesses auto
+
+check: $(DEV) ## format, lint, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+wheel: $(DEV) ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+simulate: $(DEV) ## more histories: make simulate SEEDS=20000, or one: SEED=17
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000))
+
+mutants: $(DEV) ## plant each known bug and see that the histories catch it
+	$(BIN)/python -m tests.simulation.mutants
+
+benchmarks: $(RUN) ## overhead against peers (installs them in a venv of their own)
+	$(MAKE) -C benchmarks
+
+clean: ## remove what was built
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,118 @@
+"""What somebody wants done: operations, their kinds, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Protocol
+
+import msgspec
+
+from provider_console.sdk.errors import ErrorClass
+from provider_console.sdk.provider import Capability
+
+Payload = Mapping[str, Any]
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How hard to try one provider before the next: None keeps the setting.
+
+    `attempts` counts the first one too. `classes` narrows which error classes are retried at all. `swift`
+    makes one attempt a provider and the full number only on the last one left.
+    """
+
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=20)] | None = None
+    base_delay_s: Annotated[float, msgspec.Meta(ge=0, le=600)] | None = None
+    max_delay_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] | None = None
+    classes: frozenset[ErrorClass] | None = None
+    swift: bool | None = None
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to do. None keeps the setting; `deadline_s` and every other time is in seconds.
+
+    `capabilities` are required all together. `providers` limits the choice to these ids. `idempotent` False
+    forbids a second try unless the first provably never left. `wait` allows waiting, within the deadline,
+    for the first provider to come back when none is eligible.
+    """
+
+    kind: str
+    category: str
+    payload: Payload = msgspec.field(default_factory=dict)
+    capabilities: tuple[Capability, ...] = ()
+    providers: tuple[str, ...] | None = None
+    idempotent: bool = True
+    stream: bool = False
+    deadline_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] | None = None
+    max_providers: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    policy: RetryPolicy | None = None
+    wait: bool = False
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider made. `units` counts what it charges for: characters, inputTokens, outputTokens."""
+
+    value: Mapping[str, Any]
+    units: Mapping[str, float] = msgspec.field(default_factory=dict)
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a streamed result; the last one carries the whole `result`."""
+
+    text: str = ""
+    result: Result | None = None
+
+
+FieldType = Literal["text", "line", "choice", "language", "number", "boolean", "list"]
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of an operation's form. Lengths are in characters, `minimum` and `maximum` bound numbers."""
+
+    name: str
+    label: str
+    type: FieldType = "line"
+    required: bool = False
+    default: str | float | bool | None = None
+    choices: tuple[str, ...] = ()
+    max_length: int = 1_000_000
+    minimum: float | None = None
+    maximum: float | None = None
+    help: str = ""
+
+
+class OperationKind(Protocol):
+    """A kind of operation, such as `translate`. Subclass it to inherit what is not special about yours."""
+
+    name: str
+    title: str
+    category: str
+    fields: tuple[Field, ...]
+    idempotent: bool = True
+    policy: RetryPolicy | None = None
+
+    def validate(self, payload: Payload) -> Payload:
+        """The payload with defaults filled in; called after the fields themselves were checked.
+
+        Raises:
+            OperationInvalid: two fields contradict each other, or a value means nothing.
+        """
+        return payload
+
+    def capabilities(self, payload: Payload) -> tuple[Capability, ...]:  # noqa: ARG002
+        """What a provider must be able to do to serve this payload."""
+        return ()
+
+    def check(self, payload: Payload, result: Result) -> None:
+        """Look at a result before it counts.
+
+        Raises:
+            BadResult: it cannot be what was asked for; the next provider is tried.
+        """
+
+    def split(self, payload: Payload, max_characters: int) -> Sequence[Payload]:  # noqa: ARG002
+        """Pieces that each fit the limit, in order; each becomes a child execution. One piece: no split."""
+        return (payload,)
+
+    def join(self, payload: Payload, results: Sequence[Result]) -> Result:  # noqa: ARG002
+        """One result from the results of the pieces, in the order of `split`."""
+        return results[0]

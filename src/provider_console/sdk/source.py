@@ -1,0 +1,22 @@
+"""Where providers come from: a source names them and never calls one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from provider_console.sdk.provider import ProviderDescriptor
+
+
+class Source(Protocol):
+    """Finds providers. `name` is unique; the second plugin that claims one is refused."""
+
+    name: str
+
+    async def discover(self) -> Sequence[ProviderDescriptor]:
+        """Every provider this source knows now; asked again after the cache expiry, within 10 s.
+
+        Raises:
+            SdkError: it cannot look at the moment; the last good answer is kept and the reason shown.
+        """
+        ...
