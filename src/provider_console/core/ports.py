@@ -1,0 +1,481 @@
+"""What the engine needs from the world outside: time, storage, secrets, settings, HTTP.
+
+Signatures only; `adapters` implements them for a real machine, `adapters.memory` in RAM for tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from provider_console.core.settings import Settings
+from provider_console.sdk.context import CredentialInfo, SettingsSection
+from provider_console.sdk.http import HttpClient
+from provider_console.sdk.provider import Network, Provider
+from provider_console.sdk.secret import Secret
+
+
+class Clock(Protocol):
+    """Time. `monotonic` is for scheduling and always agrees with the running loop's time; `wall` is for display."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, never going back."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since 1970, UTC; may jump."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Ids(Protocol):
+    """Names executions."""
+
+    def new(self) -> str:
+        """A new id: 26 characters, ordered by time (ULID)."""
+        ...
+
+
+# --- usage --------------------------------------------------------------------------------------------------
+
+
+class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `provider_usage_analytics`. Times are wall seconds, durations milliseconds."""
+
+    execution_id: str
+    provider: str
+    kind: str
+    category: str
+    attempt: int
+    at: float
+    duration_ms: float
+    timeout_ms: float
+    delay_before_ms: float
+    ok: bool
+    absorbed: bool
+    counted: float
+    error_class: str | None = None
+    http_status: int | None = None
+    provider_code: str | None = None
+    message: str | None = None
+    retry_after_ms: float | None = None
+    model: str | None = None
+    units: Mapping[str, float] = {}
+    cost: float | None = None
+
+
+class ExecutionBegun(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution started; without an `ExecutionEnded` at the next start it becomes `unknown_crashed`."""
+
+    id: str
+    kind: str
+    category: str
+    at: float
+    parent: str | None = None
+
+
+class ExecutionEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution ended. `report` is the report as JSON, without result and payload."""
+
+    id: str
+    status: str
+    provider: str | None
+    elapsed_ms: float
+    report: bytes
+
+
+class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `system_health_checks`. `out_ms` is how long the provider had been down, on the row that says so."""
+
+    provider: str
+    at: float
+    state: str
+    passed: bool | None
+    """None: the probe could not be built, so nothing is known."""
+    score: float | None = None
+    rung: str | None = None
+    latency_ms: float | None = None
+    error_class: str | None = None
+    message: str | None = None
+    event: Literal["went_down", "recovered", "degraded", "credential_missing"] | None = None
+    out_ms: float | None = None
+    manual: bool = False
+
+
+UsageRow = AttemptRow | ExecutionBegun | ExecutionEnded | CheckRow
+
+
+class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored execution. `report` None while it runs (or crashed)."""
+
+    id: str
+    kind: str
+    category: str
+    at: float
+    status: str | None
+    provider: str | None
+    elapsed_ms: float | None
+    report: bytes | None
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database remembers of a provider between runs.
+
+    `enabled` is the administrator's switch (None: never touched). `described` is what the provider last said
+    of itself, as JSON of `sdk.Description`, at `described_at` (wall seconds).
+    """
+
+    provider: str
+    enabled: bool | None = None
+    described: bytes | None = None
+    described_at: float | None = None
+
+
+class UsageStore(Protocol):
+    """The usage database. Methods raise `StoreUnavailable` where the disk or the file will not have it."""
+
+    async def write(self, rows: Sequence[UsageRow]) -> None:
+        """Append rows in one transaction, in order."""
+        ...
+
+    async def abandon(self) -> tuple[str, ...]:
+        """Mark executions that no living process owns and that have no end as `unknown_crashed`; their ids."""
+        ...
+
+    async def executions(self, *, limit: int = 50, before: str | None = None) -> Sequence[ExecutionRow]:
+        """Newest first."""
+        ...
+
+    async def execution(self, execution_id: str) -> ExecutionRow | None:
+        """One execution by its id."""
+        ...
+
+    async def attempts(
+        self, *, provider: str | None = None, since: float = 0.0, limit: int = 1000
+    ) -> Sequence[AttemptRow]:
+        """Newest first; `since` in wall seconds."""
+        ...
+
+    async def checks(self, *, provider: str | None = None, since: float = 0.0, limit: int = 1000) -> Sequence[CheckRow]:
+        """Newest first; `since` in wall seconds."""
+        ...
+
+    async def latest_checks(self) -> Mapping[str, CheckRow]:
+        """The newest check of each provider."""
+        ...
+
+    async def save_providers(self, providers: Sequence[Provider], at: float) -> None:
+        """Replace the table of providers as last unified."""
+        ...
+
+    async def memories(self) -> Mapping[str, Memory]:
+        """What is remembered of each provider."""
+        ...
+
+    async def remember(self, memory: Memory) -> None:
+        """Merge: fields that are None leave what is stored."""
+        ...
+
+    async def forget_descriptions(self) -> int:
+        """Drop what providers said of themselves; how many were dropped."""
+        ...
+
+    async def prune(self, before: float) -> int:
+        """Delete attempts, checks and executions older than a wall time; how many rows."""
+        ...
+
+    async def close(self) -> None:
+        """Flush and close; calling it twice is fine."""
+        ...
+
+
+class StoreUnavailable(Exception):  # noqa: N818
+    """A database could not be read or written; the message says which file, why, and what to do."""
+
+
+# --- audit --------------------------------------------------------------------------------------------------
+
+
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the audit trail. `phase` is `intent` or `outcome`; an outcome names its intent in `refers_to`."""
+
+    seq: int
+    at: float
+    actor: str
+    role: str
+    front_end: str
+    action: str
+    subject: str
+    phase: Literal["intent", "outcome"]
+    refers_to: int | None
+    result: str
+    """`pending` for an intent; then `done`, `failed`, `refused` or `cancelled`."""
+    before: str | None
+    after: str | None
+    hash: str
+
+
+class AuditVerdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What verification found. `broken_at` is the position (seq) of the first row that is wrong, None if none is."""
+
+    ok: bool
+    rows: int
+    signed_up_to: int | None
+    broken_at: int | None = None
+    reason: str | None = None
+
+
+class AuditStore(Protocol):
+    """The audit file: append only, durable before it returns."""
+
+    async def intend(
+        self, *, actor: str, role: str, front_end: str, action: str, subject: str, before: str | None, after: str | None
+    ) -> int:
+        """Write what is about to happen; its seq, once it is on the disk.
+
+        Raises:
+            StoreUnavailable: it could not be made durable, so the effect must not happen.
+        """
+        ...
+
+    async def conclude(self, seq: int, *, result: str, after: str | None = None) -> int:
+        """Write how it ended."""
+        ...
+
+    async def rows(self, *, since: float = 0.0, limit: int = 200) -> Sequence[AuditRow]:
+        """Newest first; `since` in wall seconds."""
+        ...
+
+    async def verify(self) -> AuditVerdict:
+        """Walk the whole chain and its signed heads."""
+        ...
+
+    async def close(self) -> None:
+        """Sign the head and close; calling it twice is fine."""
+        ...
+
+
+# --- secrets ------------------------------------------------------------------------------------------------
+
+
+class SecretsUnavailable(Exception):  # noqa: N818
+    """The keyring cannot do what was asked; the message says why and what to do."""
+
+
+class SecretBackend(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where secrets are stored. `usable` False comes with a reason and what to do."""
+
+    name: str
+    usable: bool
+    reason: str = ""
+
+
+class SecretIndex(Protocol):
+    """Names of stored credentials, their backend and ages: the `system_secrets` table. Never values."""
+
+    async def secret_names(self) -> Mapping[str, tuple[str, float, float | None]]:
+        """Name -> backend, stored at, last success at (wall seconds)."""
+        ...
+
+    async def secret_stored(self, name: str, backend: str, at: float) -> None:
+        """Remember that a name was stored."""
+        ...
+
+    async def secret_used(self, name: str, at: float) -> None:
+        """Remember a success with it."""
+        ...
+
+    async def secret_removed(self, name: str) -> None:
+        """Forget a name."""
+        ...
+
+
+class SecretStore(Protocol):
+    """Credentials by name: the keyring first, then the environment (read-only)."""
+
+    def cached(self, name: str) -> Secret | None:
+        """The value, if it is in memory already; never touches the keyring."""
+        ...
+
+    async def get(self, name: str) -> Secret | None:
+        """The value, or None. At most 5 s; an unreachable keyring counts as absent."""
+        ...
+
+    async def names(self) -> tuple[str, ...]:
+        """Names in the index, sorted."""
+        ...
+
+    async def info(self, name: str) -> CredentialInfo:
+        """Presence, place and age."""
+        ...
+
+    async def set(self, name: str, value: Secret) -> None:
+        """Store in the keyring.
+
+        Raises:
+            SecretsUnavailable: there is no keyring fit for it.
+        """
+        ...
+
+    async def delete(self, name: str) -> bool:
+        """Remove from the keyring and the index; False if it was not there.
+
+        Raises:
+            SecretsUnavailable: there is no keyring.
+        """
+        ...
+
+    async def used(self, name: str) -> None:
+        """A call with it succeeded."""
+        ...
+
+    def forget(self, name: str | None = None) -> None:
+        """Drop one value, or all of them, from memory."""
+        ...
+
+    async def backend(self) -> SecretBackend:
+        """Where `set` would store."""
+        ...
+
+
+# --- settings -----------------------------------------------------------------------------------------------
+
+
+class SettingsProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing wrong with a configuration. `line` and `column` count from 1; None where the place is not known."""
+
+    message: str
+    path: str = ""
+    line: int | None = None
+    column: int | None = None
+
+
+class SettingsInvalid(Exception):  # noqa: N818
+    """A configuration cannot be used; `problems` says all that is wrong, `file` where."""
+
+    def __init__(self, file: str, problems: Sequence[SettingsProblem]) -> None:
+        self.file = file
+        self.problems = tuple(problems)
+        super().__init__("\n".join(_sentence(file, problem) for problem in problems))
+
+
+def _sentence(file: str, problem: SettingsProblem) -> str:
+    place = (
+        "" if problem.line is None else f":{problem.line}" + ("" if problem.column is None else f":{problem.column}")
+    )
+    key = f"{problem.path}: " if problem.path else ""
+    return f"{file}{place}: {key}{problem.message}"
+
+
+class SettingsConflict(Exception):  # noqa: N818
+    """Somebody else changed the configuration since it was read."""
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a value came from: `default`, `config.toml`, an environment name, or `command line`."""
+
+    source: str
+    line: int | None = None
+
+
+class LoadedSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings and where each value came from, by dotted key. `warnings` are sentences."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+    warnings: tuple[str, ...] = ()
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of the configuration. `text` is the whole file."""
+
+    id: int
+    at: float
+    author: str
+    reason: str
+    hash: str
+    text: str
+    valid: bool = True
+
+
+class SettingsStore(Protocol):
+    """The configuration file with its revisions."""
+
+    async def load(self, sections: Sequence[SettingsSection]) -> LoadedSettings:
+        """Read and validate the file, the environment and the command line.
+
+        Raises:
+            SettingsInvalid: it cannot be used.
+        """
+        ...
+
+    async def changed(self) -> bool:
+        """Whether the file differs (time of change, then hash) from what `load` last read."""
+        ...
+
+    async def text(self) -> str:
+        """The file as it is; empty where there is none."""
+        ...
+
+    def validate(self, text: str, sections: Sequence[SettingsSection], *, file: str) -> LoadedSettings:
+        """What the text would mean.
+
+        Raises:
+            SettingsInvalid: it could not be used.
+        """
+        ...
+
+    async def put(
+        self, text: str, sections: Sequence[SettingsSection], *, revision: str, author: str, reason: str
+    ) -> LoadedSettings:
+        """Validate and save atomically, if the file is still the one named by `revision`; keep a revision.
+
+        Raises:
+            SettingsInvalid, SettingsConflict, StoreUnavailable
+        """
+        ...
+
+    async def edited(self, key: str, value: object) -> str:
+        """The file's text with one dotted key set (None removes it), comments kept."""
+        ...
+
+    async def revisions(self, *, limit: int = 50) -> Sequence[Revision]:
+        """Newest first."""
+        ...
+
+
+# --- the rest -----------------------------------------------------------------------------------------------
+
+
+class HttpFactory(Protocol):
+    """Makes clients. Nothing is imported or connected before the first request."""
+
+    def client(self, *, network: Network, bearer: str | None = None) -> HttpClient:
+        """A client held to a network; `bearer` names a credential for a source's own requests."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class ProberLock(Protocol):
+    """Held by the one process that probes for a data directory; the system frees it when that process dies."""
+
+    def acquire(self) -> bool:
+        """Try once, without waiting; True while held."""
+        ...
+
+    def release(self) -> None:
+        """Give it back."""
+        ...
+
+
+def jsonable(value: object) -> Any:
+    """A value as plain JSON data; a type JSON does not know becomes its text."""
+    return msgspec.to_builtins(value, enc_hook=str)

@@ -1,0 +1,225 @@
+"""Every setting of the console itself: the one table that validation, forms and documentation are made from.
+
+Durations in `config.toml` are milliseconds; the `_s` properties give seconds to the engine. A plugin's own
+tables are typed by the plugin (`SettingsSection`) and travel in `Settings.sections`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+Order = str
+"""How providers are ordered: `priority`, `score`, or a name that a plugin's ranker brings."""
+
+
+MS: Final[dict[str, str]] = {"unit": "ms"}
+
+Attempts = Annotated[int, Meta(ge=1, le=20, description="attempts a provider, the first one included")]
+BaseDelay = Annotated[
+    int, Meta(ge=0, le=600_000, description="the first retry's longest delay; it doubles with each attempt", extra=MS)
+]
+MaxDelay = Annotated[int, Meta(ge=0, le=3_600_000, description="the longest delay between two attempts", extra=MS)]
+Retry = Annotated[
+    Literal["thorough", "swift"],
+    Meta(description="thorough: every attempt at one provider, then the next; swift: one attempt, then the next"),
+]
+Threshold = Annotated[
+    int,
+    Meta(
+        ge=100, le=600_000, description="how long an attempt may take; the score's measure of a slow answer", extra=MS
+    ),
+]
+Deadline = Annotated[
+    int,
+    Meta(
+        ge=200,
+        le=3_600_000,
+        description="how long a whole operation may take; it wins over the number of attempts",
+        extra=MS,
+    ),
+]
+MaxProviders = Annotated[int, Meta(ge=1, le=100, description="providers tried for one operation")]
+OnRefusal = Annotated[
+    Literal["stop", "next"], Meta(description="whether a refusal by a safety filter is taken to the next provider")
+]
+
+
+class CategorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[engine.categories.NAME]`: a retry setting for one category; what is unset follows `[engine]`."""
+
+    max_retries: Attempts | None = None
+    base_delay: BaseDelay | None = None
+    max_delay: MaxDelay | None = None
+    response_time_threshold: Threshold | None = None
+    deadline: Deadline | None = None
+    max_providers: MaxProviders | None = None
+    retry: Retry | None = None
+    on_refusal: OnRefusal | None = None
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[engine]`: how an operation is tried."""
+
+    max_retries: Attempts = 5
+    base_delay: BaseDelay = 1_000
+    max_delay: MaxDelay = 10_000
+    response_time_threshold: Threshold = 15_000
+    deadline: Deadline = 120_000
+    max_providers: MaxProviders = 3
+    order: Annotated[str, Meta(min_length=1, max_length=64, description="how providers are ordered")] = "priority"
+    retry: Retry = "thorough"
+    on_refusal: OnRefusal = "stop"
+    categories: dict[str, CategorySettings] = {}
+
+
+class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[health]`: how providers are watched."""
+
+    health_check_interval: Annotated[
+        int, Meta(ge=1_000, le=86_400_000, description="how often each provider is checked", extra=MS)
+    ] = 30_000
+    performance_window: Annotated[
+        int, Meta(ge=10_000, le=3_600_000, description="how far back the live figures look", extra=MS)
+    ] = 300_000
+    failure_threshold: Annotated[
+        float, Meta(gt=0, le=1, description="share of failures at which a provider is no longer called")
+    ] = 0.7
+    cache_expiry: Annotated[
+        int, Meta(ge=1_000, le=86_400_000, description="how long discovered providers are believed", extra=MS)
+    ] = 300_000
+
+
+class AccessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[access]`: who may do what. Without this table the OS user is super admin."""
+
+    super_admins: tuple[str, ...] = ()
+    admins: tuple[str, ...] = ()
+
+
+class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[history]`: how long records are kept."""
+
+    keep_attempts: Annotated[
+        str, Meta(pattern=r"^[1-9][0-9]{0,4}[hdwy]$", description="how long attempts and checks are kept, like 30d")
+    ] = "30d"
+
+
+class PluginsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[plugins]`: which installed plugins stay out."""
+
+    disabled: tuple[str, ...] = ()
+
+
+class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[network]`: how the console reaches providers. Proxies of the environment are ignored."""
+
+    proxy: Annotated[str, Meta(max_length=2048, description="an HTTP proxy for every provider, or empty")] = ""
+    ca_file: Annotated[str, Meta(max_length=4096, description="a PEM file of additional authorities, or empty")] = ""
+
+
+class AppearanceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[appearance]`: how things are shown."""
+
+    language: Annotated[str, Meta(min_length=2, max_length=35, description="which of a provider's names is shown")] = (
+        "en"
+    )
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[log]`: what is written to the log file."""
+
+    level: Annotated[Literal["debug", "info", "warning"], Meta(description="the least that is logged")] = "info"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of one moment. `access` None: no table, the OS user is super admin.
+
+    `sections` holds the plugins' tables by name, each an instance of its plugin's type; `revision` names this
+    very configuration (a hash of the file's bytes) for compare-and-swap.
+    """
+
+    engine: EngineSettings = EngineSettings()
+    health: HealthSettings = HealthSettings()
+    access: AccessSettings | None = None
+    history: HistorySettings = HistorySettings()
+    plugins: PluginsSettings = PluginsSettings()
+    network: NetworkSettings = NetworkSettings()
+    appearance: AppearanceSettings = AppearanceSettings()
+    log: LogSettings = LogSettings()
+    sections: Mapping[str, Any] = {}
+    revision: str = ""
+
+
+TABLES: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "engine": EngineSettings,
+    "health": HealthSettings,
+    "access": AccessSettings,
+    "history": HistorySettings,
+    "plugins": PluginsSettings,
+    "network": NetworkSettings,
+    "appearance": AppearanceSettings,
+    "log": LogSettings,
+}
+
+MISSION_ENVIRONMENT: Final[Mapping[str, str]] = {
+    "PROVIDER_INTEGRATION_HEALTH_CHECK_INTERVAL": "health.health_check_interval",
+    "PROVIDER_INTEGRATION_MAX_RETRIES": "engine.max_retries",
+    "PROVIDER_INTEGRATION_BASE_DELAY": "engine.base_delay",
+    "PROVIDER_INTEGRATION_MAX_DELAY": "engine.max_delay",
+    "PROVIDER_INTEGRATION_RESPONSE_TIMEOUT": "engine.response_time_threshold",
+}
+"""Environment names with a history of their own; every other setting is `PROVIDER_CONSOLE__SECTION__KEY`."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The retry settings in force for one category, in seconds."""
+
+    attempts: int
+    base_delay_s: float
+    max_delay_s: float
+    timeout_s: float
+    deadline_s: float
+    max_providers: int
+    swift: bool
+    on_refusal_next: bool
+
+
+def limits(settings: Settings, category: str) -> Limits:
+    """The limits for a category: its own table where it says something, else `[engine]`.
+
+    >>> limits(Settings(), "translation")
+    Limits(attempts=5, base_delay_s=1.0, max_delay_s=10.0, timeout_s=15.0, deadline_s=120.0, max_providers=3, \
+swift=False, on_refusal_next=False)
+    """
+    general = settings.engine
+    own = general.categories.get(category, CategorySettings())
+
+    def value(name: str) -> Any:
+        chosen = getattr(own, name)
+        return getattr(general, name) if chosen is None else chosen
+
+    return Limits(
+        attempts=value("max_retries"),
+        base_delay_s=value("base_delay") / 1000,
+        max_delay_s=value("max_delay") / 1000,
+        timeout_s=value("response_time_threshold") / 1000,
+        deadline_s=value("deadline") / 1000,
+        max_providers=value("max_providers"),
+        swift=value("retry") == "swift",
+        on_refusal_next=value("on_refusal") == "next",
+    )
+
+
+def preference(settings: Settings, pair: str | None) -> tuple[str, ...]:
+    """The provider ids preferred for a language pair, first first: the `prefer` of any plugin's section."""
+    if pair is None:
+        return ()
+    for section in settings.sections.values():
+        prefer = getattr(section, "prefer", None)
+        if prefer and pair in prefer:
+            return tuple(prefer[pair])
+    return ()
