@@ -194,7 +194,7 @@ class UsageStore(Protocol):
         ...
 
 
-class StoreUnavailable(Exception):  # noqa: N818
+class StoreUnavailable(Exception):
     """A database could not be read or written; the message says which file, why, and what to do."""
 
 
@@ -263,7 +263,7 @@ class AuditStore(Protocol):
 # --- secrets ------------------------------------------------------------------------------------------------
 
 
-class SecretsUnavailable(Exception):  # noqa: N818
+class SecretsUnavailable(Exception):
     """The keyring cannot do what was asked; the message says why and what to do."""
 
 
@@ -330,8 +330,12 @@ class SecretStore(Protocol):
         """
         ...
 
-    async def used(self, name: str) -> None:
-        """A call with it succeeded."""
+    def used(self, name: str) -> None:
+        """A call with it succeeded: noted in memory, written by `flush`."""
+        ...
+
+    async def flush(self) -> None:
+        """Write what `used` noted to the index."""
         ...
 
     def forget(self, name: str | None = None) -> None:
@@ -355,7 +359,7 @@ class SettingsProblem(msgspec.Struct, frozen=True, kw_only=True):
     column: int | None = None
 
 
-class SettingsInvalid(Exception):  # noqa: N818
+class SettingsInvalid(Exception):
     """A configuration cannot be used; `problems` says all that is wrong, `file` where."""
 
     def __init__(self, file: str, problems: Sequence[SettingsProblem]) -> None:
@@ -372,7 +376,7 @@ def _sentence(file: str, problem: SettingsProblem) -> str:
     return f"{file}{place}: {key}{problem.message}"
 
 
-class SettingsConflict(Exception):  # noqa: N818
+class SettingsConflict(Exception):
     """Somebody else changed the configuration since it was read."""
 
 

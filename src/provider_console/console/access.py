@@ -1,0 +1,243 @@
+"""Who may do what: one table of actions, and the guard that checks a role and leaves a trace.
+
+The guard is the only way to a Console from a front end. It refuses what the role may not do, and writes what
+changes or executes something to the audit trail twice: the intent before the effect, the outcome after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Mapping
+from enum import StrEnum
+from typing import Any, Final, cast
+
+import msgspec
+
+from provider_console.console.console import Console
+from provider_console.console.errors import AuditUnavailable, BadRequest, ConsoleError, Forbidden
+from provider_console.core.nearest import did_you_mean
+from provider_console.core.ports import AuditStore, StoreUnavailable
+from provider_console.core.settings import AccessSettings
+from provider_console.sdk.secret import Secret
+
+
+class Role(StrEnum):
+    """What a person may do: an admin reads and executes, a super admin also changes."""
+
+    ADMIN = "admin"
+    SUPER_ADMIN = "super_admin"
+
+    def includes(self, other: Role) -> bool:
+        """Whether this role may do what the other one may."""
+        return self is Role.SUPER_ADMIN or other is self
+
+
+class Action(msgspec.Struct, frozen=True):
+    """One row of the table: the least role, and whether the audit trail holds it."""
+
+    role: Role
+    audited: bool = False
+
+
+_READ = Action(Role.ADMIN)
+_DO = Action(Role.ADMIN, audited=True)
+_CHANGE = Action(Role.SUPER_ADMIN, audited=True)
+
+ACTIONS: Final[Mapping[str, Action]] = {
+    "providers": _READ,
+    "provider": _READ,
+    "set_provider_enabled": _DO,
+    "adopt_provider": _CHANGE,
+    "health": _READ,
+    "check": _DO,
+    "coverage": _READ,
+    "clear_cache": _DO,
+    "kinds": _READ,
+    "operation": _READ,
+    "execute": _DO,
+    "execute_stream": _DO,
+    "explain": _READ,
+    "cancel": _DO,
+    "executions": _READ,
+    "execution": _READ,
+    "analytics": _READ,
+    "config": _READ,
+    "config_text": _READ,
+    "validate_config": _READ,
+    "set_config": _CHANGE,
+    "replace_config": _CHANGE,
+    "config_history": _READ,
+    "restore_config": _CHANGE,
+    "secrets": _CHANGE,
+    "secret_backend": _CHANGE,
+    "set_secret": _CHANGE,
+    "test_secret": _CHANGE,
+    "delete_secret": _CHANGE,
+    "audit": _READ,
+    "verify_audit": _READ,
+    "plugins": _READ,
+    "doctor": _READ,
+    "events": _READ,
+}
+"""Every method of `Console`, by its name. A method without a row cannot be called."""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, as what, through which front end (`cli`, `terminal`, `api`)."""
+
+    actor: str
+    role: Role
+    front_end: str
+
+
+def role_of(user: str, access: AccessSettings | None, *, wanted: Role | None = None) -> Role:
+    """The role of an OS user; `wanted` can only lower it.
+
+    >>> role_of("zoe", None), role_of("bob", AccessSettings(super_admins=("alice",), admins=("bob",)))
+    (<Role.SUPER_ADMIN: 'super_admin'>, <Role.ADMIN: 'admin'>)
+
+    Raises:
+        Forbidden: the user is in neither list, or asks for more than they have.
+    """
+    if access is None or user in access.super_admins:
+        role = Role.SUPER_ADMIN
+    elif user in access.admins:
+        role = Role.ADMIN
+    else:
+        raise Forbidden(
+            f"{user} is not in [access] of the configuration; "
+            "a super admin can add the name to access.admins or access.super_admins"
+        )
+    if wanted is None:
+        return role
+    if not role.includes(wanted):
+        raise Forbidden(f"{user} is {role.value} and cannot act as {wanted.value}; a role can only be lowered")
+    return wanted
+
+
+def guarded(console: Console, audit: AuditStore, identity: Identity) -> Console:
+    """The same console, held to a role and to the audit trail."""
+    return cast(Console, _Guard(console, audit, identity))
+
+
+class _Guard:
+    """Wraps each action of the table; an attribute that is not an action does not exist."""
+
+    def __init__(self, console: Console, audit: AuditStore, identity: Identity) -> None:
+        self._console = console
+        self._audit = audit
+        self._identity = identity
+
+    def __getattr__(self, name: str) -> Any:
+        action = ACTIONS.get(name)
+        if action is None:
+            raise AttributeError(f"Console has no action {name!r}{did_you_mean(name, ACTIONS)}")
+        method = getattr(self._console, name)
+        if inspect.isasyncgenfunction(method):
+            return self._streaming(name, action, method)
+        return self._plain(name, action, method)
+
+    def _plain(self, name: str, action: Action, method: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            await self._admit(name, action, method, args, kwargs)
+            if not action.audited:
+                return await method(*args, **kwargs)
+            intent = await self._intend(name, method, args, kwargs)
+            outcome = "failed"
+            try:
+                answer = await method(*args, **kwargs)
+                outcome = "done"
+                return answer
+            except asyncio.CancelledError:
+                outcome = "cancelled"
+                raise
+            finally:
+                await self._conclude(intent, outcome)
+
+        return call
+
+    def _streaming(self, name: str, action: Action, method: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            await self._admit(name, action, method, args, kwargs)
+            intent = await self._intend(name, method, args, kwargs) if action.audited else None
+            outcome = "failed"
+            items = method(*args, **kwargs)
+            try:
+                async for item in items:
+                    yield item
+                outcome = "done"
+            except (asyncio.CancelledError, GeneratorExit):
+                outcome = "cancelled"
+                raise
+            finally:
+                await items.aclose()
+                if intent is not None:
+                    await self._conclude(intent, outcome)
+
+        return call
+
+    async def _admit(
+        self, name: str, action: Action, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        if self._identity.role.includes(action.role):
+            return
+        intent = await self._intend(name, method, args, kwargs)
+        await self._conclude(intent, "refused")
+        raise Forbidden(
+            f"{name.replace('_', ' ')} needs {action.role.value.replace('_', ' ')}; "
+            f"{self._identity.actor} is {self._identity.role.value.replace('_', ' ')}"
+        )
+
+    async def _intend(
+        self, name: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> int:
+        subject, after = _subject(method, args, kwargs)
+        try:
+            return await self._audit.intend(
+                actor=self._identity.actor,
+                role=self._identity.role.value,
+                front_end=self._identity.front_end,
+                action=name,
+                subject=subject,
+                before=None,
+                after=after,
+            )
+        except StoreUnavailable as error:
+            raise AuditUnavailable(f"{name.replace('_', ' ')} was not done: {error}") from error
+
+    async def _conclude(self, intent: int, outcome: str) -> None:
+        # A cancelled caller must still leave the outcome: the write is shielded from a cancel that is under way.
+        await asyncio.shield(self._audit.conclude(intent, result=outcome))
+
+
+_UNSPOKEN: Final = frozenset({"payload", "text", "value"})
+"""Arguments whose content stays out of the trail: prompts, whole files, secrets."""
+
+
+def _subject(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str | None]:
+    """What an action is about: its first argument, and the others as JSON without content."""
+    try:
+        bound = inspect.signature(method).bind(*args, **kwargs)
+    except TypeError as error:
+        raise BadRequest(str(error)) from error
+    spoken = {name: _spoken(name, value) for name, value in bound.arguments.items()}
+    subject = str(next(iter(spoken.values()), ""))
+    return subject[:200], msgspec.json.encode(spoken).decode() if spoken else None
+
+
+def _spoken(name: str, value: object) -> Any:
+    if isinstance(value, Secret) or (name in _UNSPOKEN and isinstance(value, str) and not _is_setting(name)):
+        return "…"
+    if hasattr(value, "kind") and hasattr(value, "category"):
+        return f"{value.kind} ({value.category})"
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    return type(value).__name__
+
+
+def _is_setting(_name: str) -> bool:
+    return False
+
+
+__all__ = ["ACTIONS", "Action", "ConsoleError", "Identity", "Role", "guarded", "role_of"]

@@ -1,0 +1,191 @@
+"""The one interface every front end holds: one async method an action."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from provider_console.console.events import Event
+from provider_console.console.views import (
+    AnalyticsView,
+    AuditEntry,
+    AuditVerdict,
+    CheckView,
+    ConfigView,
+    CoverageEntry,
+    ExecutionReport,
+    ExecutionSummary,
+    Explanation,
+    Finding,
+    KindView,
+    PluginView,
+    ProviderView,
+    RevisionView,
+    SecretBackend,
+    SecretView,
+    SystemHealth,
+)
+from provider_console.sdk.operation import Chunk, Operation
+from provider_console.sdk.secret import Secret
+
+
+class Console(Protocol):
+    """Provider Console, whoever stands behind it: the engine in this process, a guard, or a remote one.
+
+    Every method raises `ConsoleError` (see `console.errors`) and nothing else. A method whose name says that it
+    changes or executes something is audited by the guard, before and after.
+    """
+
+    # providers and health
+    async def providers(
+        self,
+        *,
+        category: str | None = None,
+        capability: str | None = None,
+        sort_by: str = "health_score",
+        include_inactive: bool = False,
+    ) -> Sequence[ProviderView]:
+        """The unified map. `sort_by`: health_score, id, name, tier, state."""
+        ...
+
+    async def provider(self, provider_id: str) -> ProviderView:
+        """One provider."""
+        ...
+
+    async def set_provider_enabled(self, provider_id: str, *, enabled: bool) -> ProviderView:
+        """Switch a configured provider on or off; kept over restarts."""
+        ...
+
+    async def adopt_provider(self, provider_id: str) -> ProviderView:
+        """Write a discovered provider's table into the configuration, so that it is used."""
+        ...
+
+    async def health(self) -> SystemHealth:
+        """The state of everything, from what is known; nobody is asked."""
+        ...
+
+    async def check(self, provider_id: str | None = None) -> Sequence[CheckView]:
+        """Probe one provider, or all of them, now."""
+        ...
+
+    async def coverage(self) -> Sequence[CoverageEntry]:
+        """Who could serve what now, and what breaks if one dies."""
+        ...
+
+    async def clear_cache(self) -> int:
+        """Forget what was discovered and look again; how many providers there are now."""
+        ...
+
+    # operations
+    async def kinds(self) -> Sequence[KindView]:
+        """Every operation kind with its fields."""
+        ...
+
+    async def operation(
+        self, kind: str, payload: Mapping[str, Any], *, options: Mapping[str, Any] | None = None
+    ) -> Operation:
+        """A validated operation from a form: fields checked, defaults filled in, capabilities added.
+
+        `options` are fields of `Operation` that override what the kind says: category, capabilities (added),
+        providers, deadline_s, max_providers, stream, policy, wait.
+        """
+        ...
+
+    async def execute(self, operation: Operation) -> ExecutionReport:
+        """Run with fallback. Raises `Reported` errors where there is no result."""
+        ...
+
+    def execute_stream(self, operation: Operation) -> AsyncIterator[Chunk | ExecutionReport]:
+        """Run with fallback, content as it arrives, the report last."""
+        ...
+
+    async def explain(self, operation: Operation) -> Explanation:
+        """The plan and its reasons; nobody is called."""
+        ...
+
+    async def cancel(self, execution_id: str) -> bool:
+        """Stop a running execution; False if it runs no more."""
+        ...
+
+    async def executions(self, *, limit: int = 50, before: str | None = None) -> Sequence[ExecutionSummary]:
+        """Newest first."""
+        ...
+
+    async def execution(self, execution_id: str) -> ExecutionReport:
+        """A stored execution with its whole trace."""
+        ...
+
+    async def analytics(self, provider_id: str | None = None) -> AnalyticsView:
+        """The live window of one provider, or of all together."""
+        ...
+
+    # configuration
+    async def config(self) -> ConfigView:
+        """Every setting with its origin."""
+        ...
+
+    async def config_text(self) -> tuple[str, str]:
+        """The configuration file's text and its revision."""
+        ...
+
+    async def validate_config(self, text: str, *, file: str = "config.toml") -> ConfigView:
+        """What a configuration would mean, without using it."""
+        ...
+
+    async def set_config(self, key: str, value: object) -> ConfigView:
+        """Set one dotted key (None removes it), comments kept."""
+        ...
+
+    async def replace_config(self, text: str, *, revision: str, reason: str) -> ConfigView:
+        """Save a whole configuration, if nobody changed it since `revision`."""
+        ...
+
+    async def config_history(self, *, limit: int = 50) -> Sequence[RevisionView]:
+        """Versions, newest first."""
+        ...
+
+    async def restore_config(self, revision_id: int) -> ConfigView:
+        """Make an earlier version the one in force."""
+        ...
+
+    # secrets
+    async def secrets(self) -> Sequence[SecretView]:
+        """Stored credentials by name."""
+        ...
+
+    async def secret_backend(self) -> SecretBackend:
+        """Where credentials are stored."""
+        ...
+
+    async def set_secret(self, name: str, value: Secret) -> SecretView:
+        """Store a credential in the keyring."""
+        ...
+
+    async def test_secret(self, name: str) -> Sequence[CheckView]:
+        """Check every provider that uses a credential."""
+        ...
+
+    async def delete_secret(self, name: str) -> bool:
+        """Remove a credential; False if it was not stored."""
+        ...
+
+    # the console itself
+    async def audit(self, *, since: float = 0.0, limit: int = 200) -> Sequence[AuditEntry]:
+        """The trail, newest first; `since` in wall seconds."""
+        ...
+
+    async def verify_audit(self) -> AuditVerdict:
+        """Walk the trail's hash chain."""
+        ...
+
+    async def plugins(self) -> Sequence[PluginView]:
+        """What is loaded, what is not, and why."""
+        ...
+
+    async def doctor(self) -> Sequence[Finding]:
+        """What is wrong and what to do."""
+        ...
+
+    def events(self) -> AsyncIterator[Event]:
+        """What happens, from now on; a `Gap` where some of it was missed."""
+        ...

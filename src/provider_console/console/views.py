@@ -1,0 +1,369 @@
+"""What a front end sees: frozen values, in the mission's names when they become JSON (camelCase).
+
+Durations are milliseconds, rates percentages (0 to 100), times ISO 8601 in UTC, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+from provider_console.core.ports import AuditVerdict, SecretBackend
+from provider_console.sdk.operation import Field
+from provider_console.sdk.provider import Cost, Network, Tier
+
+__all__ = ["AuditVerdict", "SecretBackend"]
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A frozen value for a front end."""
+
+
+def iso(wall_s: float) -> str:
+    """A wall time as ISO 8601 in UTC, to the millisecond.
+
+    >>> iso(1763820191.204)
+    '2025-11-22T14:03:11.204Z'
+    """
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class HealthState(StrEnum):
+    """Everywhere the same words; the first that applies."""
+
+    OFF = "off"
+    HELD = "held"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+    DEGRADED = "degraded"
+    HEALTHY = "healthy"
+
+
+class ScoreView(View, frozen=True, kw_only=True):
+    """A score and the three terms it is made of, rounded to a tenth."""
+
+    total: float
+    base: float
+    response: float
+    reliability: float
+
+
+# --- executions ---------------------------------------------------------------------------------------------
+
+ExecutionStatus = Literal["ok", "failed", "cancelled", "partial", "outcome_unknown", "unknown_crashed"]
+
+LeftReason = Literal[
+    "attempts exhausted",
+    "budget",
+    "breaker",
+    "cooling",
+    "slot",
+    "deadline",
+    "cancelled",
+    "no retry for class",
+    "held",
+]
+
+
+class PlanEntry(View, frozen=True, kw_only=True):
+    """One provider of a plan and why it stands there."""
+
+    provider: str
+    rank: int
+    score: ScoreView
+    breaker: str
+    why: str
+
+
+class AttemptView(View, frozen=True, kw_only=True):
+    """One call of one provider."""
+
+    provider: str
+    attempt: int
+    status: Literal["ok", "error", "cancelled"]
+    started_ms: float
+    duration_ms: float
+    timeout_ms: float
+    delay_before_ms: float
+    error_class: str | None = None
+    http_status: int | None = None
+    provider_code: str | None = None
+    message: str | None = None
+    retry_after_ms: float | None = None
+    absorbed: bool = False
+
+
+class Left(View, frozen=True, kw_only=True):
+    """Why the engine went on from a provider."""
+
+    provider: str
+    reason: str
+
+
+class Excluded(View, frozen=True, kw_only=True):
+    """Why a provider was not considered at all."""
+
+    provider: str
+    reason: str
+
+
+class ExecutionReport(View, frozen=True, kw_only=True):
+    """One execution, whole. Stored reports and events leave out `result`; the payload is never in it."""
+
+    execution_id: str
+    operation: str
+    category: str
+    status: ExecutionStatus
+    started_at: str
+    elapsed_ms: float
+    result: Mapping[str, Any] | None = None
+    provider: str | None = None
+    plan: tuple[PlanEntry, ...] = ()
+    attempts: tuple[AttemptView, ...] = ()
+    left: tuple[Left, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
+    budget: Mapping[str, float] = {}
+    hint: str | None = None
+    retry_after_ms: float | None = None
+    parent: str | None = None
+    children: tuple[str, ...] = ()
+
+
+class Explanation(View, frozen=True, kw_only=True):
+    """Why the order is what it is; nobody is called to make it."""
+
+    operation: str
+    category: str
+    plan: tuple[PlanEntry, ...]
+    excluded: tuple[Excluded, ...]
+    notes: tuple[str, ...] = ()
+
+
+class ExecutionSummary(View, frozen=True, kw_only=True):
+    """One line in a list of executions."""
+
+    execution_id: str
+    operation: str
+    category: str
+    started_at: str
+    status: str | None
+    provider: str | None
+    elapsed_ms: float | None
+
+
+class KindView(View, frozen=True, kw_only=True):
+    """An operation kind with the fields of its form."""
+
+    name: str
+    title: str
+    category: str
+    fields: tuple[Field, ...]
+
+
+# --- providers and health -----------------------------------------------------------------------------------
+
+
+class CredentialView(View, frozen=True, kw_only=True):
+    """A credential by name."""
+
+    name: str
+    present: bool
+    backend: str | None = None
+    age_ms: float | None = None
+
+
+class ProviderHealth(View, frozen=True, kw_only=True):
+    """How a provider is. `why` says the state in words, with what happens next."""
+
+    state: HealthState
+    why: str
+    score: float
+    breaker: str
+    terms: ScoreView
+    success_rate: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    last_check: str | None = None
+    last_error: str | None = None
+    since: str | None = None
+    down_ms: float | None = None
+
+
+class ProviderView(View, frozen=True, kw_only=True):
+    """A provider on the unified map. `configured` False: found by itself, not used until adopted."""
+
+    id: str
+    name: str
+    categories: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    models: tuple[str, ...]
+    driver: str
+    tier: Tier
+    network: Network
+    region: str | None
+    base_url: str | None
+    enabled: bool
+    configured: bool
+    sources: tuple[str, ...]
+    credential: CredentialView | None
+    provenance: Mapping[str, str]
+    contradictions: tuple[str, ...]
+    cost: Cost | None
+    health: ProviderHealth
+
+
+class SystemHealth(View, frozen=True, kw_only=True):
+    """The whole map in numbers, and every provider."""
+
+    overall_health: float
+    healthy: int
+    degraded: int
+    unhealthy: int
+    unknown: int
+    held: int
+    off: int
+    last_health_check: str | None
+    next_health_check: str | None
+    prober: bool
+    providers: tuple[ProviderView, ...]
+    notices: tuple[str, ...] = ()
+
+
+class CheckView(View, frozen=True, kw_only=True):
+    """The outcome of one health check."""
+
+    provider: str
+    at: str
+    state: HealthState
+    passed: bool | None
+    score: float | None = None
+    rung: str | None = None
+    latency_ms: float | None = None
+    error_class: str | None = None
+    message: str | None = None
+    event: str | None = None
+    out_ms: float | None = None
+
+
+class CoverageEntry(View, frozen=True, kw_only=True):
+    """Who could serve one thing now. `status`: `served`, `breaks if it dies`, or `not served`."""
+
+    category: str
+    capability: str
+    status: str
+    providers: tuple[str, ...]
+    takes_over: str | None = None
+    latency_ms: float | None = None
+    cost: Cost | None = None
+
+
+class AnalyticsView(View, frozen=True, kw_only=True):
+    """Figures of the live window of one provider, or of all together."""
+
+    provider: str | None
+    window_ms: float
+    total_requests: int
+    success_rate: float | None
+    average_response_time: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    health_score: float | None
+    error_classes: Mapping[str, int] = {}
+    absorbed_failures: int = 0
+    units: Mapping[str, float] = {}
+    cost: float | None = None
+
+
+# --- the console itself -------------------------------------------------------------------------------------
+
+
+class SettingView(View, frozen=True, kw_only=True):
+    """One setting: what it is, what it may be, and where its value came from."""
+
+    key: str
+    value: Any
+    default: Any
+    origin: str
+    unit: str | None = None
+    allowed: str = ""
+    description: str = ""
+
+
+class ConfigView(View, frozen=True, kw_only=True):
+    """The configuration in force. `problem` says why a newer file was not taken."""
+
+    revision: str
+    file: str
+    settings: tuple[SettingView, ...]
+    problem: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class RevisionView(View, frozen=True, kw_only=True):
+    """One version of the configuration."""
+
+    id: int
+    at: str
+    author: str
+    reason: str
+    hash: str
+    valid: bool
+
+
+class SecretView(View, frozen=True, kw_only=True):
+    """A stored credential by name; the value is never shown again."""
+
+    name: str
+    present: bool
+    backend: str | None
+    age_ms: float | None
+    last_success_age_ms: float | None
+    used_by: tuple[str, ...] = ()
+
+
+class AuditEntry(View, frozen=True, kw_only=True):
+    """One row of the audit trail."""
+
+    seq: int
+    at: str
+    actor: str
+    role: str
+    front_end: str
+    action: str
+    subject: str
+    phase: str
+    refers_to: int | None
+    result: str
+    before: str | None
+    after: str | None
+
+
+class PluginView(View, frozen=True, kw_only=True):
+    """An installed plugin. `reason` and `traceback` say why it is quarantined or off."""
+
+    name: str
+    package: str
+    version: str
+    state: Literal["loaded", "quarantined", "disabled"]
+    hooks: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    drivers: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    reason: str | None = None
+    traceback: str | None = None
+    problems: tuple[str, ...] = ()
+
+
+class Finding(View, frozen=True, kw_only=True):
+    """One thing the doctor looked at. `mend` is the command that puts it right."""
+
+    check: str
+    ok: bool
+    evidence: str
+    mend: str | None = None

@@ -1,0 +1,94 @@
+"""Events to whoever listens: bounded queues, and a `Gap` in place of what a slow listener missed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from provider_console.console.events import Event, Gap
+
+QUEUE_EVENTS: Final = 2_000
+"""A terminal folds its events once a frame; this is two seconds at the 1,000 events a second it must bear."""
+
+
+class Bus:
+    """Delivers events in order. Publishing never blocks and costs nothing while nobody listens."""
+
+    def __init__(self) -> None:
+        self._queues: list[_Queue] = []
+        self._taps: list[Callable[[Event], None]] = []
+        self._closed = False
+        self.listening = False
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to every listener."""
+        for tap in self._taps:
+            tap(event)
+        for queue in self._queues:
+            queue.put(event)
+
+    def tap(self, listener: Callable[[Event], None]) -> None:
+        """Call a function with each event; it must not raise and must return at once."""
+        self._taps.append(listener)
+        self.listening = True
+
+    async def listen(self) -> AsyncIterator[Event]:
+        """Events from now on, until the bus closes."""
+        queue = _Queue()
+        self._queues.append(queue)
+        self.listening = True
+        try:
+            while not self._closed or queue.waiting:
+                yield await queue.get()
+        except _Closed:
+            return
+        finally:
+            self._queues.remove(queue)
+            self.listening = bool(self._queues or self._taps)
+
+    def close(self) -> None:
+        """End every listener's stream once it has read what is waiting for it."""
+        self._closed = True
+        for queue in self._queues:
+            queue.close()
+
+
+class _Closed(Exception):
+    pass
+
+
+class _Queue:
+    def __init__(self) -> None:
+        self.waiting: deque[Event] = deque()
+        self._missed = 0
+        self._woken: asyncio.Future[None] | None = None
+        self._closed = False
+
+    def put(self, event: Event) -> None:
+        if len(self.waiting) >= QUEUE_EVENTS:
+            # What waits is stale by now: the listener re-reads everything on a Gap, so drop it as well.
+            self._missed += len(self.waiting) + 1
+            self.waiting.clear()
+            self.waiting.append(Gap(at=event.at, missed=self._missed))
+        else:
+            self._missed = 0 if not self.waiting else self._missed
+            self.waiting.append(event)
+        self._wake()
+
+    def close(self) -> None:
+        self._closed = True
+        self._wake()
+
+    async def get(self) -> Event:
+        while not self.waiting:
+            if self._closed:
+                raise _Closed
+            self._woken = asyncio.get_running_loop().create_future()
+            await self._woken
+        return self.waiting.popleft()
+
+    def _wake(self) -> None:
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)

@@ -1,0 +1,792 @@
+"""Runs operations: attempt, delay, attempt, then the next best provider, until one succeeds or the deadline comes.
+
+The path of one execution stands in `engine.md` section 2. A successful call of a caller's own coroutine costs under
+10 us here, which is why the happy path makes no view, no event without a listener, and no decision that is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+import msgspec
+
+from provider_console.console.errors import (
+    Draining,
+    NoProvider,
+    OperationFailed,
+    OutcomeUnknown,
+    PartialResult,
+)
+from provider_console.console.events import (
+    AttemptEnded,
+    AttemptStarted,
+    ExecutionEnded,
+    ExecutionStarted,
+    ProviderLeft,
+)
+from provider_console.core.backoff import COOLDOWN_MAX_S, attempt_timeout_s, cooldown_s, delay_s
+from provider_console.core.breaker import BREAKER_OPEN, Hold
+from provider_console.core.budget import TokenBucket, panic_bucket, take_both
+from provider_console.core.classify import RULES, Failure, Hook, classify
+from provider_console.core.decide import Choice
+from provider_console.core.ports import Clock, HttpFactory, Ids, SecretStore
+from provider_console.core.settings import Limits, Settings, limits
+from provider_console.core.text import clean_content
+from provider_console.engine.bus import Bus
+from provider_console.engine.hints import hint_for
+from provider_console.engine.lane import Lane
+from provider_console.engine.planner import Planner
+from provider_console.engine.recorder import Recorder
+from provider_console.engine.trace import Attempt, Execution
+from provider_console.sdk.driver import Call
+from provider_console.sdk.errors import BadResult, ErrorClass, ProviderError, SdkError
+from provider_console.sdk.operation import Chunk, Operation, OperationKind, Result, RetryPolicy
+from provider_console.sdk.provider import Provider
+
+MIN_LEFT_S: Final = 0.2
+"""With less time than this left for a provider, asking it is pointless."""
+
+SLOT_WAIT_S: Final = 5.0
+IDLE_S: Final = 20.0
+"""How long a stream may pause after its first content."""
+
+HURRY_ABOVE_S: Final = 2.0
+"""A rate-limited provider is waited for up to this long while another one could answer now."""
+
+STREAM_CHARACTERS: Final = 8 * 1024 * 1024
+
+Sink = Callable[[Chunk], Awaitable[None]]
+Work = Callable[["ProviderHandle", int], Awaitable[Any]]
+
+_REFUSALS: Final = frozenset(
+    {
+        ErrorClass.AUTHENTICATION,
+        ErrorClass.PERMISSION,
+        ErrorClass.QUOTA,
+        ErrorClass.RATE_LIMITED,
+        ErrorClass.INVALID_REQUEST,
+        ErrorClass.CONTENT_REFUSED,
+        ErrorClass.CONTEXT_TOO_LONG,
+    }
+)
+"""The provider said no before it did anything, so even an operation that must not be repeated may go on."""
+
+
+class ProviderHandle:
+    """What a caller's own callable gets: the provider, and a way to call it. Never the secret."""
+
+    __slots__ = ("_execution", "_executor", "_lane", "_timeout_s")
+
+    def __init__(self, executor: Executor, lane: Lane, execution: Execution, timeout_s: float) -> None:
+        self._executor = executor
+        self._lane = lane
+        self._execution = execution
+        self._timeout_s = timeout_s
+
+    @property
+    def id(self) -> str:
+        """The provider's id."""
+        return self._lane.provider.id
+
+    @property
+    def provider(self) -> Provider:
+        """The provider as the console knows it."""
+        return self._lane.provider
+
+    async def call(self, operation: Operation) -> Result:
+        """One call through the provider's driver, within this attempt's time.
+
+        Raises:
+            SdkError: it failed; let it pass, so that the engine can fall back.
+        """
+        return await self._executor.drive(self._lane, self._execution, operation, self._timeout_s)
+
+
+class Executor:
+    """Runs operations on lanes. Nothing here knows a protocol, a database or a keyring."""
+
+    def __init__(
+        self,
+        *,
+        lanes: Mapping[str, Lane],
+        planner: Planner,
+        settings: Callable[[], Settings],
+        kinds: Mapping[str, OperationKind],
+        clock: Clock,
+        rng: random.Random,
+        ids: Ids,
+        http: HttpFactory,
+        secrets: SecretStore,
+        recorder: Recorder,
+        bus: Bus,
+        classify_hooks: Sequence[Hook] = (),
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        self._lanes = lanes
+        self._planner = planner
+        self._settings = settings
+        self._kinds = kinds
+        self._clock = clock
+        self._now = clock.monotonic
+        self._wall = clock.wall
+        self._rng = rng
+        self._ids = ids
+        self._http = http
+        self._secrets = secrets
+        self._recorder = recorder
+        self._bus = bus
+        self._hooks = classify_hooks
+        self._redact = redact
+        self._limits: dict[str, tuple[Settings, Limits]] = {}
+        self.budget = TokenBucket(now=self._now())
+        self._panic = panic_bucket(self._now())
+        self.running: dict[str, Execution] = {}
+        self._draining = False
+        self._idle = asyncio.Event()
+
+    # --- the whole run ---------------------------------------------------------------------------------------
+
+    async def execute(
+        self, operation: Operation, *, work: Work | None = None, sink: Sink | None = None, parent: str | None = None
+    ) -> Execution:
+        """Run an operation to its end.
+
+        Raises:
+            Draining, NoProvider, OperationFailed, PartialResult, OutcomeUnknown; asyncio.CancelledError where
+            the caller was cancelled. An exception of `work` that no provider is to blame for passes unchanged.
+        """
+        if self._draining and parent is None:
+            raise Draining("the console is shutting down and takes no new operation; run it again once it is back")
+        now = self._now()
+        execution = Execution(self._ids.new(), operation, started=now, started_wall=self._wall())
+        execution.parent = parent
+        bounds = self._bounds(operation)
+        execution.deadline = now + bounds.deadline_s
+        execution.task = asyncio.current_task()
+        self.running[execution.id] = execution
+        self._recorder.begun(execution)
+        try:
+            await self._run(execution, bounds, work, sink)
+        except asyncio.CancelledError:
+            execution.status = "cancelled"
+            execution.hint = "it was cancelled"
+            if not execution.cancel_requested:
+                raise
+            execution.task.uncancel()
+        finally:
+            self._end(execution)
+        if execution.status != "ok":
+            raise self._error(execution)
+        return execution
+
+    def cancel(self, execution_id: str) -> bool:
+        """Stop a running execution: its caller gets `OperationFailed` with the status `cancelled`."""
+        execution = self.running.get(execution_id)
+        if execution is None or execution.task is None or execution.cancel_requested:
+            return False
+        execution.cancel_requested = True
+        execution.task.cancel()
+        return True
+
+    async def drain(self, grace_s: float) -> None:
+        """Take nothing new, let what runs finish for `grace_s` seconds, then cancel it. Returns once all ended."""
+        self._draining = True
+        if self.running:
+            self._idle.clear()
+            try:
+                async with asyncio.timeout(grace_s):
+                    await self._idle.wait()
+            except TimeoutError:
+                for execution_id in list(self.running):
+                    self.cancel(execution_id)
+                if self.running:
+                    await self._idle.wait()
+
+    async def _run(self, execution: Execution, bounds: Limits, work: Work | None, sink: Sink | None) -> None:
+        operation = execution.operation
+        now = execution.started
+        self.budget.earn(now)
+        decision = self._planner.plan(operation, now)
+        while not decision.plan and operation.wait and (delay := self._reopening_s(execution)) is not None:
+            await self._clock.sleep(delay)
+            decision = self._planner.fresh(operation, self._now())
+        execution.decision = decision
+        plan = execution.plan = decision.plan[: bounds.max_providers]
+        if self._bus.listening:
+            self._announce(execution)
+        if not plan:
+            await self._panicked(execution, bounds, work, sink)
+            return
+        if work is None and sink is None and (pieces := self._pieces(operation, plan)) is not None:
+            await self._run_pieces(execution, pieces)
+            return
+        await self._try_plan(execution, plan, bounds, work, sink)
+
+    async def _try_plan(
+        self, execution: Execution, plan: Sequence[Choice], bounds: Limits, work: Work | None, sink: Sink | None
+    ) -> None:
+        needs_more_than: int | None = None
+        for index, choice in enumerate(plan):
+            provider_id = choice.candidate.provider.id
+            lane = self._lanes.get(provider_id)
+            if lane is None or not lane.provider.enabled:
+                self._leave(execution, provider_id, "disabled")
+                continue
+            if needs_more_than is not None and (lane.provider.max_characters or 0) <= needs_more_than:
+                self._leave(execution, provider_id, "no larger context")
+                continue
+            if index and lane.last_failed and not take_both(self.budget, lane.budget, self._now()):
+                self._leave(execution, provider_id, "budget")
+                continue
+            reason = await self._try_lane(execution, lane, plan[index + 1 :], bounds, work, sink)
+            if reason is None:
+                return
+            self._leave(execution, provider_id, reason)
+            failure = execution.attempts[-1].failure if execution.attempts else None
+            if failure is None or execution.attempts[-1].provider != provider_id:
+                continue
+            if self._ends(execution, failure, bounds):
+                break
+            if failure.error_class is ErrorClass.CONTEXT_TOO_LONG:
+                needs_more_than = lane.provider.max_characters or 0
+        self._conclude_failure(execution)
+
+    # --- one provider ----------------------------------------------------------------------------------------
+
+    async def _try_lane(
+        self,
+        execution: Execution,
+        lane: Lane,
+        later: Sequence[Choice],
+        bounds: Limits,
+        work: Work | None,
+        sink: Sink | None,
+    ) -> str | None:
+        """Every attempt at one provider; None once it succeeded, else why the engine goes on."""
+        attempts = 1 if bounds.swift and later else bounds.attempts
+        reserve_s = min(bounds.timeout_s, bounds.deadline_s / (bounds.max_providers + 1)) * len(later)
+        timeouts = retried_unknown = 0
+        waited_s = 0.0
+        lane.budget.earn(execution.started)
+        for number in range(1, attempts + 1):
+            timeout_s = attempt_timeout_s(bounds.timeout_s, timeouts) if timeouts else bounds.timeout_s
+            outcome = await self._take_turn(execution, lane, number, timeout_s, reserve_s, waited_s, work, sink)
+            if outcome is None:
+                return None
+            if isinstance(outcome, str):
+                return outcome
+            failure = outcome
+            if execution.committed or not self._repeatable(execution, failure):
+                return "no retry for class"
+            retries = RULES[failure.error_class].retries
+            if not failure.retryable or retries == 0 or not _wanted(execution.operation.policy, failure):
+                return "no retry for class"
+            if retries is not None and (retried_unknown := retried_unknown + 1) > retries:
+                return "attempts exhausted"
+            if number == attempts:
+                return "attempts exhausted"
+            waited_s = delay_s(failure, number, base_s=bounds.base_delay_s, max_s=bounds.max_delay_s, rng=self._rng)
+            now = self._now()
+            if cooldown_s(failure.retry_after_s) is not None or self._better_elsewhere(failure, waited_s, later, now):
+                return "cooling"
+            if not take_both(self.budget, lane.budget, now):
+                return "budget"
+            if now + waited_s + MIN_LEFT_S > execution.deadline - reserve_s:
+                return "deadline"
+            timeouts += failure.error_class is ErrorClass.TIMEOUT
+            await self._clock.sleep(waited_s)
+        return "attempts exhausted"
+
+    async def _take_turn(
+        self,
+        execution: Execution,
+        lane: Lane,
+        number: int,
+        timeout_s: float,
+        reserve_s: float,
+        waited_s: float,
+        work: Work | None,
+        sink: Sink | None,
+    ) -> Failure | str | None:
+        """Wait for a slot, look again, and call once: the failure, the reason not to call, or None for success."""
+        left_s = execution.deadline - self._now() - reserve_s
+        if left_s < MIN_LEFT_S:
+            return "deadline"
+        slots = lane.slots
+        if slots.locked():
+            try:
+                async with asyncio.timeout(min(SLOT_WAIT_S, left_s / 4)):
+                    await slots.acquire()
+            except TimeoutError:
+                return "slot"
+        else:
+            await slots.acquire()
+        try:
+            # While this call queued or slept, the provider may have gone down, started to cool, or been switched off.
+            now = self._now()
+            left_s = execution.deadline - now - reserve_s
+            if left_s < MIN_LEFT_S:
+                return "deadline"
+            if not lane.provider.enabled:
+                return "disabled"
+            permit = lane.breaker.enter(now)
+            if permit is None:
+                return lane.breaker.refusal(now) or BREAKER_OPEN
+            return await self._attempt(
+                execution, lane, number, min(timeout_s, left_s), timeout_s, waited_s, permit, work, sink
+            )
+        finally:
+            slots.release()
+
+    async def _attempt(
+        self,
+        execution: Execution,
+        lane: Lane,
+        number: int,
+        limit_s: float,
+        timeout_s: float,
+        waited_s: float,
+        permit: int,
+        work: Work | None,
+        sink: Sink | None,
+    ) -> Failure | None:
+        """One call of one provider, recorded exactly once."""
+        begun = self._now()
+        attempt = Attempt(
+            lane.provider.id, number, started=begun, at_wall=self._wall(), timeout_s=limit_s, delay_s=waited_s
+        )
+        execution.attempts.append(attempt)
+        if self._bus.listening:
+            self._announce_attempt(execution, attempt)
+        first_content_s: list[float] = []
+        judged = False
+        try:
+            async with asyncio.timeout(limit_s) as timer:
+                if work is not None:
+                    result = await work(ProviderHandle(self, lane, execution, limit_s), number)
+                else:
+                    result = await self._drive(
+                        lane, execution, execution.operation, attempt, limit_s, timer, sink, first_content_s
+                    )
+            ended = self._now()
+            attempt.duration_s = ended - begun
+            execution.result = result
+            execution.status = "ok"
+            execution.provider = attempt.provider
+            judged = True
+            self._succeeded(lane, ended, first_content_s[0] if first_content_s else attempt.duration_s, permit)
+            return None
+        except asyncio.CancelledError:
+            attempt.duration_s = self._now() - begun
+            attempt.cancelled = True
+            raise
+        except (Exception, SystemExit) as error:  # the barrier: a driver may raise anything
+            ended = self._now()
+            attempt.duration_s = ended - begun
+            if work is not None and not _recognised(error):
+                # A fault of the caller's own code ends the operation and says nothing of the provider.
+                attempt.failure = Failure(
+                    error_class=ErrorClass.UNKNOWN, message=f"the caller's own code raised {type(error).__name__}"
+                )
+                raise
+            failure = self._classify(error, attempt, timed_out=timer.expired())
+            attempt.failure = failure
+            attempt.weight = 0.0 if timer.expired() and limit_s < timeout_s else RULES[failure.error_class].weight
+            judged = self._failed(execution, lane, attempt, failure, ended, permit)
+            return failure
+        finally:
+            if not judged:
+                lane.breaker.leave(permit)
+            self._recorder.attempted(execution, attempt)
+            if self._bus.listening:
+                self._bus.publish(
+                    AttemptEnded(at=self._wall(), execution_id=execution.id, attempt=execution.attempt_view(attempt))
+                )
+
+    # --- what a result means ---------------------------------------------------------------------------------
+
+    def _succeeded(self, lane: Lane, now: float, latency_s: float, permit: int) -> None:
+        lane.stats.observe(now, ok=True, latency_s=latency_s)
+        lane.window.record(now, latency_s, ok=True)
+        lane.breaker.succeeded(now, permit)
+        lane.last_failed = False
+        lane.used_at = lane.seen_at = now
+        if lane.up is not True:
+            lane.traffic(now, ok=True)
+
+    def _failed(
+        self, execution: Execution, lane: Lane, attempt: Attempt, failure: Failure, now: float, permit: int
+    ) -> bool:
+        """Let the figures and the breaker learn from a failure; whether the permit is used up by it."""
+        lane.last_failed = True
+        lane.last_error = failure.message
+        error_class, weight, breaker = failure.error_class, attempt.weight, lane.breaker
+        timed_out = error_class is ErrorClass.TIMEOUT
+        if weight > 0:
+            lane.stats.observe(now, ok=False, weight=weight, latency_s=attempt.duration_s if timed_out else None)
+            lane.window.record(now, attempt.duration_s, ok=False, error_class=error_class.value)
+        if failure.retry_after_s and error_class in (ErrorClass.RATE_LIMITED, ErrorClass.SERVER_ERROR):
+            breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))
+            self._planner.invalidate()
+        if error_class is ErrorClass.AUTHENTICATION:
+            breaker.hold(Hold.NEEDS_AUTH)
+            self._planner.invalidate()
+        elif error_class is ErrorClass.QUOTA:
+            reset_s = failure.resets_after_s or failure.retry_after_s
+            breaker.hold(Hold.QUOTA, until=None if reset_s is None else now + reset_s)
+            self._planner.invalidate()
+        elif error_class is ErrorClass.PERMISSION:
+            lane.leave_out(attempt.model, now)
+            self._planner.invalidate()
+        elif error_class is ErrorClass.UNKNOWN and breaker.unknown_failure(now):
+            self._planner.invalidate()
+        if RULES[error_class].breaker != "counts" or weight <= 0:
+            return False
+        breaker.failed(
+            now, permit, operation=execution.parent or execution.id, weight=weight, retry_after_s=failure.retry_after_s
+        )
+        lane.traffic(now, ok=False)
+        return True
+
+    def _classify(self, error: BaseException, attempt: Attempt, *, timed_out: bool) -> Failure:
+        if timed_out and isinstance(error, TimeoutError):
+            return Failure(
+                error_class=ErrorClass.TIMEOUT, message=f"no answer within {attempt.timeout_s:.1f} s", kind="timeout"
+            )
+        if isinstance(error, SystemExit):
+            return Failure(error_class=ErrorClass.UNKNOWN, message="the driver tried to end the program")
+        return classify(error, hooks=self._hooks, safe=self._redact)
+
+    def _ends(self, execution: Execution, failure: Failure, bounds: Limits) -> bool:
+        """Whether a failure ends the whole operation; sets the status where it is a special one."""
+        if execution.committed:
+            execution.status = "partial"
+            return True
+        if not self._repeatable(execution, failure):
+            execution.status = "outcome_unknown"
+            return True
+        match failure.error_class:
+            case ErrorClass.INVALID_REQUEST:
+                return not failure.provider_specific
+            case ErrorClass.CONTENT_REFUSED:
+                return not bounds.on_refusal_next
+            case _:
+                return False
+
+    def _repeatable(self, execution: Execution, failure: Failure) -> bool:
+        """Whether another try cannot do the same thing twice."""
+        return (
+            execution.operation.idempotent
+            or failure.never_left
+            or failure.error_class in _REFUSALS
+            or (failure.status in (429, 503) and failure.retry_after_s is not None)
+        )
+
+    def _better_elsewhere(self, failure: Failure, waited_s: float, later: Sequence[Choice], now: float) -> bool:
+        return (
+            failure.error_class is ErrorClass.RATE_LIMITED
+            and waited_s > HURRY_ABOVE_S
+            and any(
+                (lane := self._lanes.get(choice.candidate.provider.id)) is not None
+                and lane.breaker.refusal(now) is None
+                for choice in later
+            )
+        )
+
+    # --- nobody eligible -------------------------------------------------------------------------------------
+
+    async def _panicked(self, execution: Execution, bounds: Limits, work: Work | None, sink: Sink | None) -> None:
+        """One attempt at the provider soonest to half-open, from a bucket of its own; else there is no provider."""
+        now = self._now()
+        lane = self._soonest(execution)
+        if lane is None or not self._panic.take(now):
+            self._conclude_failure(execution)
+            return
+        if lane.slots.locked():
+            self._leave(execution, lane.provider.id, "slot")
+            self._conclude_failure(execution)
+            return
+        limit_s = min(bounds.timeout_s, execution.deadline - now)
+        async with lane.slots:
+            permit = lane.breaker.enter_panic(now)
+            failure = await self._attempt(execution, lane, 1, limit_s, bounds.timeout_s, 0.0, permit, work, sink)
+        if failure is None:
+            return
+        self._leave(execution, lane.provider.id, "breaker")
+        self._ends(execution, failure, bounds)
+        self._conclude_failure(execution)
+
+    def _soonest(self, execution: Execution) -> Lane | None:
+        """The open provider that will half-open first; never one that is held, cooling, suspended or off."""
+        if execution.decision is None:
+            return None
+        waiting = [
+            (out.candidate.reopens_at, out.candidate.provider.id)
+            for out in execution.decision.excluded
+            if out.waiting and out.candidate.refusal == BREAKER_OPEN and out.candidate.reopens_at is not None
+        ]
+        now = self._now()
+        for _, provider_id in sorted(waiting):
+            lane = self._lanes.get(provider_id)
+            if lane is not None and lane.breaker.refusal(now) in (None, BREAKER_OPEN):
+                return lane
+        return None
+
+    def _reopening_s(self, execution: Execution) -> float | None:
+        """How long until the first provider is admitted again; None where that is past the deadline, or never."""
+        now = self._now()
+        decision = self._planner.fresh(execution.operation, now)
+        if decision.plan:
+            return 0.0
+        times = [out.candidate.reopens_at for out in decision.excluded if out.waiting]
+        earliest = min((at for at in times if at is not None), default=None)
+        if earliest is None or earliest + MIN_LEFT_S > execution.deadline:
+            return None
+        return max(0.0, earliest - now)
+
+    # --- the call itself -------------------------------------------------------------------------------------
+
+    async def drive(self, lane: Lane, execution: Execution, operation: Operation, timeout_s: float) -> Result:
+        """One call through a lane's driver for a caller's own callable; not an attempt of its own."""
+        attempt = execution.attempts[-1]
+        async with asyncio.timeout(timeout_s) as timer:
+            return await self._drive(lane, execution, operation, attempt, timeout_s, timer, None, [])
+
+    async def _drive(
+        self,
+        lane: Lane,
+        execution: Execution,
+        operation: Operation,
+        attempt: Attempt,
+        timeout_s: float,
+        timer: asyncio.Timeout,
+        sink: Sink | None,
+        first_content_s: list[float],
+    ) -> Result:
+        provider = lane.provider
+        attempt.model = operation.payload.get("model") or next(iter(provider.models), None)
+        attempt.price = provider.cost
+        credential = None
+        if provider.credential is not None and lane.driver.credential != "none":
+            credential = self._secrets.cached(provider.credential) or await self._secrets.get(provider.credential)
+            if credential is None:
+                lane.missing = provider.credential
+                raise ProviderError(
+                    f"credential {provider.credential} is missing", error_class=ErrorClass.AUTHENTICATION
+                )
+        call = Call(
+            provider=provider,
+            http=self._http.client(network=provider.network),
+            credential=credential,
+            operation=operation,
+            model=attempt.model,
+            timeout_s=timeout_s,
+            idempotency_key=f"{execution.id}:{provider.id}",
+        )
+        answer = await lane.driver.call(call)
+        if isinstance(answer, Result):
+            result = answer
+        elif hasattr(answer, "__aiter__"):
+            result = await self._pump(answer, execution, timer, sink, first_content_s, attempt.started)
+        else:
+            raise BadResult(f"the driver {lane.driver.name} returned {type(answer).__name__} instead of a Result")
+        attempt.units = result.units
+        kind = self._kinds.get(operation.kind)
+        if kind is not None:
+            kind.check(operation.payload, result)
+        if credential is not None and provider.credential is not None:
+            self._secrets.used(provider.credential)
+        return Result(value=clean_content(result.value), units=result.units)
+
+    async def _pump(
+        self,
+        chunks: Any,
+        execution: Execution,
+        timer: asyncio.Timeout,
+        sink: Sink | None,
+        first_content_s: list[float],
+        begun: float,
+    ) -> Result:
+        """Pass a stream on. The first content commits it; from then the idle timeout and the deadline count."""
+        result: Result | None = None
+        received = 0
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                now = self._now()
+                if chunk.text:
+                    if not first_content_s:
+                        first_content_s.append(now - begun)
+                    received += len(chunk.text)
+                    if received > STREAM_CHARACTERS:
+                        raise BadResult("the stream is longer than 8 Mi characters")
+                    if sink is not None:
+                        clean = Chunk(text=clean_content(chunk.text))
+                        execution.committed = True
+                        execution.received += clean.text
+                        # A slow reader is not the provider's fault: meanwhile only the deadline counts.
+                        timer.reschedule(execution.deadline)
+                        await sink(clean)
+                if chunk.result is not None:
+                    result = chunk.result
+                timer.reschedule(min(self._now() + IDLE_S, execution.deadline))
+        if result is None:
+            raise BadResult("the stream ended before its result")
+        return result
+
+    # --- long text -------------------------------------------------------------------------------------------
+
+    def _pieces(self, operation: Operation, plan: Sequence[Choice]) -> list[Operation] | None:
+        """The operation cut to the smallest limit in the plan; None where it fits as it is."""
+        kind = self._kinds.get(operation.kind)
+        sizes = [c.candidate.provider.max_characters for c in plan if c.candidate.provider.max_characters]
+        if kind is None or not sizes:
+            return None
+        payloads = kind.split(operation.payload, min(sizes))
+        if len(payloads) < 2:
+            return None
+        return [_with_payload(operation, payload) for payload in payloads]
+
+    async def _run_pieces(self, execution: Execution, pieces: Sequence[Operation]) -> None:
+        """Run each piece as an execution of its own, in order, and join the results."""
+        done: list[Execution] = []
+        for piece in pieces:
+            left_s = execution.deadline - self._now()
+            if left_s < MIN_LEFT_S:
+                execution.hint = "the deadline came before every piece was done; raise it, or send less text"
+                self._conclude_failure(execution)
+                return
+            try:
+                child = await self.execute(_with_deadline(piece, left_s), parent=execution.id)
+            except (OperationFailed, NoProvider) as error:
+                execution.children = (*execution.children, error.report.execution_id)
+                execution.hint = f"piece {len(done) + 1} of {len(pieces)} failed: {error.message}"
+                execution.retry_after_s = (
+                    None if error.report.retry_after_ms is None else error.report.retry_after_ms / 1000
+                )
+                return
+            done.append(child)
+            execution.children = (*execution.children, child.id)
+        kind = self._kinds[execution.operation.kind]
+        execution.result = kind.join(execution.operation.payload, [child.result for child in done])
+        execution.status = "ok"
+        execution.provider = done[-1].provider
+
+    # --- ends ------------------------------------------------------------------------------------------------
+
+    def _leave(self, execution: Execution, provider_id: str, reason: str) -> None:
+        execution.left.append((provider_id, reason))
+        if self._bus.listening:
+            self._bus.publish(
+                ProviderLeft(at=self._wall(), execution_id=execution.id, provider=provider_id, reason=reason)
+            )
+
+    def _conclude_failure(self, execution: Execution) -> None:
+        """Say what to do next, and when it may be worth trying again."""
+        now = self._now()
+        lanes = {choice.candidate.provider.id for choice in execution.plan}
+        if execution.decision is not None:
+            lanes |= {out.candidate.provider.id for out in execution.decision.excluded if out.waiting}
+        times = [lane.breaker.reopens_at(now) for name in lanes if (lane := self._lanes.get(name)) is not None]
+        known = [at - now for at in times if at is not None]
+        execution.retry_after_s = min(known) if known else None
+        execution.hint = execution.hint or hint_for(execution)
+
+    def _end(self, execution: Execution) -> None:
+        now = self._now()
+        execution.elapsed_s = now - execution.started
+        execution.budget_level = self.budget.level(now)
+        execution.task = None
+        del self.running[execution.id]
+        self._recorder.ended(execution)
+        if self._bus.listening:
+            self._bus.publish(ExecutionEnded(at=self._wall(), report=execution.report(with_result=False)))
+        if self._draining and not self.running:
+            self._idle.set()
+
+    def _error(self, execution: Execution) -> NoProvider | OperationFailed | PartialResult | OutcomeUnknown:
+        report = execution.report()
+        what = f"{execution.operation.kind} failed"
+        hint = execution.hint or ""
+        if execution.status == "partial":
+            return PartialResult(f"{what} after its answer had begun: {hint}", report=report, text=execution.received)
+        if execution.status == "outcome_unknown":
+            return OutcomeUnknown(f"{what}, and it may or may not have taken effect: {hint}", report=report)
+        if not execution.attempts and not execution.plan:
+            return NoProvider(f"no provider can {execution.operation.kind}: {hint}", report=report)
+        return OperationFailed(f"{what}: {hint}", report=report)
+
+    # --- small things ----------------------------------------------------------------------------------------
+
+    def _bounds(self, operation: Operation) -> Limits:
+        settings = self._settings()
+        ready = self._limits.get(operation.category)
+        if ready is None or ready[0] is not settings:
+            ready = self._limits[operation.category] = (settings, limits(settings, operation.category))
+        bounds = ready[1]
+        kind = self._kinds.get(operation.kind)
+        policy = operation.policy or (kind.policy if kind is not None else None)
+        if policy is None and operation.deadline_s is None and operation.max_providers is None:
+            return bounds
+        return _narrowed(bounds, policy or RetryPolicy(), operation)
+
+    def _announce(self, execution: Execution) -> None:
+        self._bus.publish(
+            ExecutionStarted(
+                at=execution.started_wall,
+                execution_id=execution.id,
+                operation=execution.operation.kind,
+                category=execution.operation.category,
+                providers=tuple(choice.candidate.provider.id for choice in execution.plan),
+                parent=execution.parent,
+            )
+        )
+
+    def _announce_attempt(self, execution: Execution, attempt: Attempt) -> None:
+        self._bus.publish(
+            AttemptStarted(
+                at=attempt.at_wall,
+                execution_id=execution.id,
+                provider=attempt.provider,
+                attempt=attempt.number,
+                delay_before_ms=attempt.delay_s * 1000,
+                timeout_ms=attempt.timeout_s * 1000,
+            )
+        )
+
+
+def _recognised(error: BaseException) -> bool:
+    """Whether an exception out of a caller's own code is about the provider: SDK, HTTP and OS errors are."""
+    module = type(error).__module__.partition(".")[0]
+    return isinstance(error, SdkError | OSError) or module in ("httpx", "httpcore", "aiohttp")
+
+
+def _wanted(policy: RetryPolicy | None, failure: Failure) -> bool:
+    return policy is None or policy.classes is None or failure.error_class in policy.classes
+
+
+def _narrowed(bounds: Limits, policy: RetryPolicy, operation: Operation) -> Limits:
+    def first(*values: Any) -> Any:
+        return next(value for value in values if value is not None)
+
+    return Limits(
+        attempts=first(policy.attempts, bounds.attempts),
+        base_delay_s=first(policy.base_delay_s, bounds.base_delay_s),
+        max_delay_s=first(policy.max_delay_s, bounds.max_delay_s),
+        timeout_s=bounds.timeout_s,
+        deadline_s=first(operation.deadline_s, bounds.deadline_s),
+        max_providers=first(operation.max_providers, bounds.max_providers),
+        swift=first(policy.swift, bounds.swift),
+        on_refusal_next=bounds.on_refusal_next,
+    )
+
+
+def _with_payload(operation: Operation, payload: Mapping[str, Any]) -> Operation:
+    return msgspec.structs.replace(operation, payload=payload)
+
+
+def _with_deadline(operation: Operation, deadline_s: float) -> Operation:
+    return msgspec.structs.replace(operation, deadline_s=deadline_s)

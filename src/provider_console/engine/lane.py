@@ -1,0 +1,135 @@
+"""One provider as the engine runs it: breaker, budget, figures and slots, kept while its identity is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final
+
+from provider_console.core.breaker import Breaker, BreakerState
+from provider_console.core.budget import TokenBucket
+from provider_console.core.scoring import Stats
+from provider_console.core.settings import Settings
+from provider_console.core.window import Window
+from provider_console.sdk.driver import Driver
+from provider_console.sdk.provider import Provider
+
+SLOTS: Final = 8
+"""Calls under way at one provider: enough for a busy console, few enough not to trip a vendor's own limits."""
+
+MODEL_OUT_S: Final = 600.0
+"""How long a model that a provider refused to serve is left out."""
+
+STALE_INTERVALS: Final = 3
+"""Without a word from probe or traffic for this many check intervals, a provider's state is no longer known."""
+
+
+class Lane:
+    """The mutable side of one provider. Times are monotonic seconds."""
+
+    __slots__ = (
+        "breaker",
+        "budget",
+        "contradicted",
+        "down_since",
+        "down_since_wall",
+        "driver",
+        "history_latency_s",
+        "history_median_s",
+        "last_error",
+        "last_failed",
+        "missing",
+        "models_out",
+        "provider",
+        "seen_at",
+        "slots",
+        "stats",
+        "up",
+        "used_at",
+        "window",
+    )
+
+    def __init__(
+        self,
+        provider: Provider,
+        driver: Driver,
+        *,
+        settings: Settings,
+        rng: random.Random,
+        now: float,
+        on_change: Callable[[str, BreakerState, BreakerState], None] | None = None,
+    ) -> None:
+        self.provider = provider
+        self.driver = driver
+        self.breaker = Breaker(
+            rng=rng,
+            failure_threshold=settings.health.failure_threshold,
+            on_change=None if on_change is None else (lambda old, new: on_change(provider.id, old, new)),
+        )
+        self.budget = TokenBucket(now=now)
+        self.stats = Stats()
+        self.window = Window(span_s=settings.health.performance_window / 1000)
+        self.slots = asyncio.Semaphore(SLOTS)
+        self.up: bool | None = None
+        """What probes and the traffic that stood in for them say; None: nothing yet."""
+        self.seen_at: float | None = None
+        """When a probe or a call last proved anything."""
+        self.used_at: float | None = None
+        """When a call last succeeded."""
+        self.contradicted = False
+        """The last word contradicts `up`, and waits for a second one: the prober asks again about 1 s later."""
+        self.down_since: float | None = None
+        self.down_since_wall: float | None = None
+        self.last_failed = False
+        """Whether the last result here was a failure: a hop to it then costs a budget token."""
+        self.last_error: str | None = None
+        self.missing: str | None = None
+        """The name of a credential that is needed and absent."""
+        self.models_out: dict[str | None, float] = {}
+        self.history_latency_s: float | None = None
+        """Its usual latency in earlier runs: the prior of its score."""
+        self.history_median_s: float | None = None
+        """Its own median of the day, against which slow is judged."""
+
+    def traffic(self, now: float, *, ok: bool) -> None:
+        """A call stood in for a probe. Failures alone never make it down: that takes a probe, or the breaker."""
+        self.seen_at = now
+        if ok:
+            self.hear(ok=True)
+        elif self.up is not False:
+            self.contradicted = True
+
+    def hear(self, *, ok: bool) -> bool:
+        """One word of evidence; whether `up` is another one now. A change takes two words in a row."""
+        if self.up is ok:
+            self.contradicted = False
+            return False
+        # A first good word is enough where nothing was known.
+        if self.contradicted or (self.up is None and ok):
+            self.up = ok
+            self.contradicted = False
+            return True
+        self.contradicted = True
+        return False
+
+    def leave_out(self, model: str | None, now: float) -> None:
+        """Keep a model from being asked for 10 minutes."""
+        self.models_out[model] = now + MODEL_OUT_S
+
+    def models_left_out(self, now: float) -> frozenset[str | None]:
+        """The models not to be asked now."""
+        if not self.models_out:
+            return frozenset()
+        self.models_out = {model: until for model, until in self.models_out.items() if until > now}
+        return frozenset(self.models_out)
+
+    def same_identity(self, provider: Provider, driver: Driver) -> bool:
+        """Whether figures and breaker still speak of the same thing."""
+        mine = self.provider
+        return (
+            self.driver is driver
+            and mine.base_url == provider.base_url
+            and mine.credential == provider.credential
+            and mine.network == provider.network
+        )

@@ -1,0 +1,118 @@
+"""Keeps the order of providers ready, so that a call reads a list instead of sorting one.
+
+A decision stands for at most a quarter of a second, and falls at once when a breaker moves, a provider is held,
+cools, comes or goes. So the cost of a call does not grow with the number of providers, and the leader's two
+evaluations are a quarter of a second apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from provider_console.core.breaker import NEEDS_KEY, QUOTA_USED
+from provider_console.core.decide import ORDERS, Candidate, Decision, Leader, Order, decide
+from provider_console.core.nearest import did_you_mean
+from provider_console.core.settings import Settings, preference
+from provider_console.engine.lane import Lane
+from provider_console.engine.standing import category_medians, lane_score
+from provider_console.sdk.hooks import Ranker
+from provider_console.sdk.operation import Operation
+
+VALID_S: Final = 0.25
+CACHE_ENTRIES: Final = 256
+
+_Key = tuple[str, tuple[str, ...], tuple[str, ...] | None, object]
+
+
+class Planner:
+    """Decides for an operation from the lanes of this moment."""
+
+    def __init__(
+        self,
+        lanes: Mapping[str, Lane],
+        settings: Callable[[], Settings],
+        rankers: Mapping[str, Ranker] | None = None,
+    ) -> None:
+        self._lanes = lanes
+        self._settings = settings
+        self._rankers = dict(rankers or {})
+        self._cache: dict[_Key, tuple[float, Settings, Decision]] = {}
+        self._leaders: dict[_Key, tuple[float, Leader]] = {}
+
+    def invalidate(self) -> None:
+        """Something changed that an order kept ready does not know."""
+        self._cache.clear()
+
+    def plan(self, operation: Operation, now: float) -> Decision:
+        """The decision for an operation, ready or made now."""
+        key = (operation.category, operation.capabilities, operation.providers, operation.payload.get("model"))
+        settings = self._settings()
+        ready = self._cache.get(key)
+        if ready is not None and now < ready[0] and ready[1] is settings:
+            return ready[2]
+        decision = self.fresh(operation, now, leader=self._leader(key))
+        if len(self._cache) >= CACHE_ENTRIES:
+            self._cache.clear()
+            self._leaders.clear()
+        self._cache[key] = (now + VALID_S, settings, decision)
+        self._note_leader(key, decision, now)
+        return decision
+
+    def fresh(self, operation: Operation, now: float, *, leader: Leader | None = None) -> Decision:
+        """The decision of this very moment; it leaves no trace in later ones."""
+        settings = self._settings()
+        pair = next((c.partition(":")[2] for c in operation.capabilities if c.startswith("translate:")), None)
+        return decide(
+            self._candidates(operation, now, settings),
+            operation,
+            order=self._order(settings.engine.order),
+            prefer=preference(settings, pair),
+            leader=leader,
+        )
+
+    def _candidates(self, operation: Operation, now: float, settings: Settings) -> list[Candidate]:
+        median_s = category_medians(self._lanes.values(), now=now).get(operation.category)
+        return [candidate(lane, now=now, settings=settings, median_s=median_s) for lane in self._lanes.values()]
+
+    def _order(self, name: str) -> Order:
+        ready = ORDERS.get(name)
+        if ready is not None:
+            return ready
+        ranker = self._rankers.get(name)
+        # A ranker whose plugin has gone must not stop the engine; `config show` warns of it.
+        return ORDERS["priority"] if ranker is None else lambda provider, score: ranker(provider, score=score)
+
+    def order_problem(self) -> str | None:
+        """Why the configured order is not the one in use; None where it is."""
+        name = self._settings().engine.order
+        known = [*ORDERS, *self._rankers]
+        return None if name in known else f"unknown order {name!r}{did_you_mean(name, known)}; priority is used"
+
+    def _leader(self, key: _Key) -> Leader | None:
+        known = self._leaders.get(key)
+        return None if known is None else known[1]
+
+    def _note_leader(self, key: _Key, decision: Decision, now: float) -> None:
+        if decision.leader is None:
+            return
+        known = self._leaders.get(key)
+        # Evaluations forced by an invalidation come in bursts: only those a quarter of a second apart count.
+        if known is None or known[1].provider != decision.leader.provider or now - known[0] >= VALID_S:
+            self._leaders[key] = (now, decision.leader)
+
+
+def candidate(lane: Lane, *, now: float, settings: Settings, median_s: float | None) -> Candidate:
+    """A lane as the decision sees it."""
+    refusal = lane.breaker.refusal(now)
+    held = refusal if refusal in (NEEDS_KEY, QUOTA_USED) else None
+    return Candidate(
+        provider=lane.provider,
+        score=lane_score(lane, now=now, settings=settings, median_s=median_s),
+        breaker=lane.breaker.state(now).value,
+        refusal=None if held else refusal,
+        held=held,
+        missing=lane.missing,
+        models_out=lane.models_left_out(now),
+        reopens_at=lane.breaker.reopens_at(now),
+    )

@@ -1,0 +1,241 @@
+"""What happened in one execution: kept small while it runs, made into a report when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from provider_console.console.views import (
+    AttemptView,
+    Excluded,
+    ExecutionReport,
+    ExecutionStatus,
+    Left,
+    PlanEntry,
+    ScoreView,
+    iso,
+)
+from provider_console.core.classify import Failure
+from provider_console.core.decide import Choice, Decision
+from provider_console.core.ports import AttemptRow
+from provider_console.core.scoring import Score
+from provider_console.sdk.operation import Operation, Result
+from provider_console.sdk.provider import Cost
+
+
+class Attempt:
+    """One call of one provider. Times are monotonic seconds; `failure` None: it succeeded, unless `cancelled`."""
+
+    __slots__ = (
+        "at_wall",
+        "cancelled",
+        "delay_s",
+        "duration_s",
+        "failure",
+        "model",
+        "number",
+        "price",
+        "provider",
+        "started",
+        "timeout_s",
+        "units",
+        "weight",
+    )
+
+    def __init__(
+        self, provider: str, number: int, *, started: float, at_wall: float, timeout_s: float, delay_s: float
+    ) -> None:
+        self.provider = provider
+        self.number = number
+        self.started = started
+        self.at_wall = at_wall
+        self.timeout_s = timeout_s
+        self.delay_s = delay_s
+        self.duration_s = 0.0
+        self.failure: Failure | None = None
+        self.cancelled = False
+        self.weight = 0.0
+        """How much it counts against the provider."""
+        self.model: str | None = None
+        self.units: Mapping[str, float] = {}
+        self.price: Cost | None = None
+
+
+class Execution:
+    """One run of an operation, from begin to end."""
+
+    __slots__ = (
+        "attempts",
+        "budget_level",
+        "cancel_requested",
+        "children",
+        "committed",
+        "deadline",
+        "decision",
+        "elapsed_s",
+        "ended",
+        "hint",
+        "id",
+        "left",
+        "operation",
+        "parent",
+        "plan",
+        "provider",
+        "received",
+        "result",
+        "retry_after_s",
+        "started",
+        "started_wall",
+        "status",
+        "task",
+    )
+
+    def __init__(self, execution_id: str, operation: Operation, *, started: float, started_wall: float) -> None:
+        self.id = execution_id
+        self.operation = operation
+        self.started = started
+        self.started_wall = started_wall
+        self.deadline = started
+        self.decision: Decision | None = None
+        self.plan: tuple[Choice, ...] = ()
+        self.attempts: list[Attempt] = []
+        self.left: list[tuple[str, str]] = []
+        self.status: ExecutionStatus = "failed"
+        self.result: Any = None
+        self.provider: str | None = None
+        self.elapsed_s = 0.0
+        self.budget_level = 0.0
+        self.hint: str | None = None
+        self.retry_after_s: float | None = None
+        self.parent: str | None = None
+        self.children: tuple[str, ...] = ()
+        self.ended = False
+        self.committed = False
+        """Content of a stream has been handed to the caller: there is no way back."""
+        self.received = ""
+        self.cancel_requested = False
+        self.task: Any = None
+
+    def report(self, *, with_result: bool = True) -> ExecutionReport:
+        """Everything that happened, with times in ms from the start."""
+        return ExecutionReport(
+            execution_id=self.id,
+            operation=self.operation.kind,
+            category=self.operation.category,
+            status=self.status,
+            started_at=iso(self.started_wall),
+            elapsed_ms=_ms(self.elapsed_s),
+            result=_result(self.result) if with_result else None,
+            provider=self.provider,
+            plan=tuple(plan_entry(choice) for choice in self.plan),
+            attempts=tuple(self.attempt_view(attempt) for attempt in self.attempts),
+            left=tuple(Left(provider=provider, reason=reason) for provider, reason in self.left),
+            excluded=excluded(self.decision),
+            budget={"engine": round(self.budget_level, 1)},
+            hint=self.hint,
+            retry_after_ms=None if self.retry_after_s is None else _ms(self.retry_after_s),
+            parent=self.parent,
+            children=self.children,
+        )
+
+    def attempt_view(self, attempt: Attempt) -> AttemptView:
+        """One attempt as a front end sees it."""
+        failure = attempt.failure
+        return AttemptView(
+            provider=attempt.provider,
+            attempt=attempt.number,
+            status="cancelled" if attempt.cancelled else "ok" if failure is None else "error",
+            started_ms=_ms(attempt.started - self.started),
+            duration_ms=_ms(attempt.duration_s),
+            timeout_ms=_ms(attempt.timeout_s),
+            delay_before_ms=_ms(attempt.delay_s),
+            error_class="cancelled" if attempt.cancelled else None if failure is None else failure.error_class.value,
+            http_status=None if failure is None else failure.status,
+            provider_code=None if failure is None else failure.code,
+            message=None if failure is None else failure.message,
+            retry_after_ms=None if failure is None or failure.retry_after_s is None else _ms(failure.retry_after_s),
+            absorbed=failure is not None and self.status == "ok",
+        )
+
+    def attempt_row(self, attempt: Attempt) -> AttemptRow:
+        """One attempt as the database keeps it."""
+        view = self.attempt_view(attempt)
+        return AttemptRow(
+            execution_id=self.id,
+            provider=attempt.provider,
+            kind=self.operation.kind,
+            category=self.operation.category,
+            attempt=attempt.number,
+            at=attempt.at_wall,
+            duration_ms=view.duration_ms,
+            timeout_ms=view.timeout_ms,
+            delay_before_ms=view.delay_before_ms,
+            ok=view.status == "ok",
+            absorbed=view.absorbed,
+            counted=attempt.weight,
+            error_class=view.error_class,
+            http_status=view.http_status,
+            provider_code=view.provider_code,
+            message=view.message,
+            retry_after_ms=view.retry_after_ms,
+            model=attempt.model,
+            units=attempt.units,
+            cost=price(attempt.units, attempt.price),
+        )
+
+
+def price(units: Mapping[str, float], cost: Cost | None) -> float | None:
+    """What units cost; None where no price is known.
+
+    >>> price({"inputTokens": 1_000_000, "outputTokens": 500_000}, Cost(input=0.25, output=2.0))
+    1.25
+    """
+    if cost is None or not units:
+        return None
+    outgoing = units.get("outputTokens", 0.0)
+    incoming = sum(units.values()) - outgoing
+    return (incoming * cost.input + outgoing * cost.output) / 1_000_000
+
+
+def plan_entry(choice: Choice) -> PlanEntry:
+    """A place in the plan as a front end sees it."""
+    candidate = choice.candidate
+    return PlanEntry(
+        provider=candidate.provider.id,
+        rank=choice.rank,
+        score=score_view(candidate.score),
+        breaker=candidate.breaker,
+        why=choice.why,
+    )
+
+
+def excluded(decision: Decision | None) -> tuple[Excluded, ...]:
+    """Everyone a decision left out."""
+    if decision is None:
+        return ()
+    return tuple(Excluded(provider=out.candidate.provider.id, reason=out.reason) for out in decision.excluded)
+
+
+def score_view(score: Score) -> ScoreView:
+    """A score rounded to a tenth."""
+    return ScoreView(
+        total=round(score.total, 1),
+        base=round(score.base, 1),
+        response=round(score.response, 1),
+        reliability=round(score.reliability, 1),
+    )
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _result(result: Any) -> Mapping[str, Any] | None:
+    if result is None:
+        return None
+    if isinstance(result, Result):
+        return {**result.value, "units": dict(result.units)}
+    # A caller's own callable may return anything; a report is JSON.
+    return {"value": msgspec.to_builtins(result, enc_hook=repr)}
