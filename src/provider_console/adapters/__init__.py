@@ -1,0 +1,1 @@
+"""The engine's ports on a real machine: storage, secrets, settings, HTTP and time."""
