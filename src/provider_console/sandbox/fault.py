@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Literal, get_args
@@ -34,6 +35,11 @@ Lane = Literal["work", "probe"]
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 
+_BODILESS = frozenset({204, 205, 304})
+_FRAMING = frozenset({"content-length", "content-encoding", "transfer-encoding"})
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_RETRY_AFTER = re.compile(r"|\d+(\.\d+)?(ms)?|date\+\d+(\.\d+)?|[A-Z][a-z]{2}, [\w :-]{8,40} GMT")
+
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One way to answer a request.
@@ -59,12 +65,18 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     headers: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        if self.status and not 200 <= self.status <= 599:
-            raise ValueError(f"status {self.status} cannot be sent; use 200 to 599")
+        if self.status and (not 200 <= self.status <= 599 or self.status in _BODILESS):
+            raise ValueError(f"status {self.status} cannot be sent; use 200 to 599, but not 204, 205 or 304")
         if self.seconds is not None and self.seconds < 0:
             raise ValueError("seconds must not be negative")
         if self.chunks < 0 or self.mebibytes < 1:
             raise ValueError("chunks must be 0 or more and mebibytes 1 or more")
+        if not _RETRY_AFTER.fullmatch(self.retry_after):
+            raise ValueError('retry_after must be like "2", "1500ms", "date+2" or an HTTP date')
+        if not all(text.isascii() and text.isprintable() for text in (self.location, *self.headers.values())):
+            raise ValueError("location and the values of headers must be printable ASCII")
+        if not all(_TOKEN.fullmatch(name) and name.lower() not in _FRAMING for name in self.headers):
+            raise ValueError("headers must have valid names, and those that frame the body cannot be set")
 
 
 OK = Fault()

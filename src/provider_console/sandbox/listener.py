@@ -68,7 +68,8 @@ class Listener:
         await server.start_serving()
 
     def _bind(self, port: int) -> socket.socket:
-        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Only a socket that names its protocol gets TCP_NODELAY from asyncio; without it an answer takes 40 ms more.
+        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         held.settimeout(0)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

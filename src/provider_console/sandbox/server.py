@@ -43,6 +43,7 @@ class Server:
         self._thread = threading.get_ident()
         self._started_at = self._loop.time()
         self._numbered = 0
+        self._arrival = asyncio.Event()
         self._wires = Wires(self._converse)
         self._again: asyncio.TimerHandle | None = None
         self._listener = Listener(self._wires.protocol, port=port, name=name)
@@ -93,6 +94,14 @@ class Server:
     ) -> int:
         """Return how many requests arrived, or with `status` were answered so, that match all that is given."""
         return self.record.count(path, method=method, lane=lane, status=status)
+
+    async def arrived(
+        self, count: int, path: str | None = None, *, method: str | None = None, lane: Lane | None = None
+    ) -> None:
+        """Return once `count` requests that match have arrived, answered or not; for callers in the server's loop."""
+        while self.count(path, method=method, lane=lane) < count:
+            self._arrival.clear()
+            await self._arrival.wait()
 
     async def close(self) -> None:
         """Give the port back and end every connection, hanging ones too."""
@@ -168,6 +177,7 @@ class Server:
             credential=not _CREDENTIALS.isdisjoint(request.headers),
         )
         self.record.arrived(seen)
+        self._arrival.set()
         if len(request.body) > _BODY_BYTES:
             answer = page_answer(413)
         else:
