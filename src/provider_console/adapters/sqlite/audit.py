@@ -1,0 +1,226 @@
+"""The audit file: append only, chained, signed, and on the disk before anything it speaks of happens."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from provider_console.adapters.sqlite import trail
+from provider_console.adapters.sqlite.audit_salvage import salvage_trail
+from provider_console.adapters.sqlite.chain import FIELDS, KEY_BYTES
+from provider_console.adapters.sqlite.connection import Connection, transact
+from provider_console.adapters.sqlite.database import Database
+from provider_console.adapters.sqlite.failure import unavailable
+from provider_console.adapters.sqlite.rows import bounded, message
+from provider_console.adapters.sqlite.verification import Verification
+from provider_console.core.ports import AuditRow, AuditVerdict, Clock, StoreUnavailable
+
+Key = Callable[[], Awaitable[bytes | None]]
+"""Fetches the 32 bytes that sign; None where there are none to be had."""
+
+WINDOW_S: Final = 0.002
+"""How long the first writer waits for company: a commit with fsync costs 4 ms alone and hardly more for fifty."""
+
+BATCH: Final = 500
+"""Rows in one transaction at most, so that the other process on the file gets its turn."""
+
+_NAMES: Final = (*FIELDS.split(", "), "hash")
+_SELECT: Final = f"SELECT {', '.join(_NAMES)} FROM audit_log"  # noqa: S608
+
+
+class SqliteAudit:
+    """`AuditStore` on a file that several processes may append to.
+
+    `key` None leaves the trail unsigned: chained, so that a change is found, but not proof against somebody who
+    writes the whole chain anew. `notices` tells people what happened while it was opened.
+    """
+
+    def __init__(self, path: Path, *, clock: Clock, key: Key | None = None, max_pages: int | None = None) -> None:
+        self._clock = clock
+        self._database = Database(
+            path, schema="audit", synchronous="FULL", clock=clock, salvage=self._salvage, max_pages=max_pages
+        )
+        self._fetch_key = key
+        self._key: bytes | None = None
+        self._opening = asyncio.Lock()
+        self._writer: Connection | None = None
+        self._pending: list[tuple[trail.Entry, asyncio.Future[int]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._under_way: asyncio.Future[list[int | LookupError]] | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences about what happened while it was opened; the caller may take them out."""
+        return self._database.notices
+
+    async def open(self) -> None:
+        """Open now what would be opened at the first use, fetch the key, and look at the chain's end.
+
+        Raises:
+            StoreUnavailable
+        """
+        await self._ready()
+
+    async def intend(
+        self, *, actor: str, role: str, front_end: str, action: str, subject: str, before: str | None, after: str | None
+    ) -> int:
+        """Write what is about to happen; its position, once it is on the disk.
+
+        Raises:
+            StoreUnavailable: it could not be made durable, so the effect must not happen.
+        """
+        entry = trail.Intent(
+            at=self._clock.wall(),
+            actor=message(actor) or "",
+            role=message(role) or "",
+            front_end=message(front_end) or "",
+            action=message(action) or "",
+            subject=message(subject) or "",
+            before=bounded(before),
+            after=bounded(after),
+        )
+        return await self._append(entry)
+
+    async def conclude(self, seq: int, *, result: str, after: str | None = None) -> int:
+        """Write how it ended.
+
+        Raises:
+            LookupError: there is no intent at that position.
+            StoreUnavailable
+        """
+        entry = trail.Outcome(at=self._clock.wall(), refers_to=seq, result=message(result) or "", after=bounded(after))
+        return await self._append(entry)
+
+    async def rows(self, *, since: float = 0.0, limit: int = 200) -> Sequence[AuditRow]:
+        """Newest first; `since` in wall seconds."""
+        # Not through an index on the time: nobody asks for less than the newest page, and the wall clock jumps.
+        sql = f"{_SELECT} WHERE at >= ? ORDER BY seq DESC LIMIT ?"
+        found = await self._database.read(lambda connection: connection.execute(sql, (since, limit)).fetchall())
+        return [_row(values) for values in found]
+
+    async def verify(self) -> AuditVerdict:
+        """Walk the whole chain and its signed heads, as they are at this moment."""
+        await self._ready()
+        verification = Verification(self._key)
+        connection: Connection | None = None
+        try:
+            connection = await Connection.opened(self._database.reading)
+            verdict = None
+            while verdict is None:
+                verdict = await connection.perform(verification.step)
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(self.path, error) from error
+        finally:
+            if connection is not None:
+                await connection.close()
+        return verdict
+
+    async def close(self) -> None:
+        """Write what waits, sign the head and close; calling it twice is fine."""
+        try:
+            while self._pending or self._under_way is not None:
+                if self._under_way is None:
+                    self._flush()
+                if self._under_way is not None:
+                    await asyncio.wait([self._under_way])
+                    # Its callbacks run in the loop's next step and may start another.
+                    await self._clock.sleep(0)
+            if self._writer is not None and self._key is not None:
+                await self._database.write(partial(trail.checkpoint, self._key))
+        finally:
+            self._writer = None
+            await self._database.close()
+
+    # --- opening
+
+    async def _ready(self) -> Connection:
+        if self._writer is not None:
+            return self._writer
+        async with self._opening:
+            if self._writer is None:
+                if self._key is None and self._fetch_key is not None:
+                    self._key = self._usable(await self._fetch_key())
+                writer = await self._database.writer()
+                wrong = await self._database.read(self._fault)
+                if wrong is not None:
+                    self.notices.append(
+                        f"{self.path.name} does not end as this console left it: {wrong}. "
+                        "See what is missing with: provider-console audit verify"
+                    )
+                self._writer = writer
+            return self._writer
+
+    def _usable(self, key: bytes | None) -> bytes | None:
+        if key is None or len(key) == KEY_BYTES:
+            return key
+        self.notices.append(
+            f"The key for the audit trail has {len(key)} bytes, not {KEY_BYTES}, so the trail stays unsigned."
+        )
+        return None
+
+    def _fault(self, connection: sqlite3.Connection) -> str | None:
+        return trail.fault(trail.head(connection), trail.tail(connection), self._key)
+
+    # --- group commit
+
+    async def _append(self, entry: trail.Entry) -> int:
+        await self._ready()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
+        self._pending.append((entry, future))
+        if self._under_way is None and self._timer is None:
+            self._timer = loop.call_later(WINDOW_S, self._flush)
+        return await future
+
+    def _flush(self) -> None:
+        """Hand what waits to the database's thread; whoever comes meanwhile makes up the next batch."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+        if not batch:
+            return
+        if self._writer is None:
+            self._refuse(batch, f"{self.path} is closed: this console is ending")
+            return
+        work = partial(trail.append, [entry for entry, _ in batch], self._clock.wall(), self._key)
+        self._under_way = self._writer.post(partial(transact, work))
+        self._under_way.add_done_callback(partial(self._committed, batch))
+
+    def _committed(
+        self, batch: list[tuple[trail.Entry, asyncio.Future[int]]], done: asyncio.Future[list[int | LookupError]]
+    ) -> None:
+        self._under_way = None
+        error = done.exception()
+        if error is None:
+            for (_, future), result in zip(batch, done.result(), strict=True):
+                if future.done():
+                    continue  # cancelled while it waited; the row stands
+                if isinstance(result, LookupError):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+        else:
+            self._refuse(batch, str(unavailable(self.path, error)) if isinstance(error, sqlite3.Error) else repr(error))
+        self._flush()
+
+    def _refuse(self, batch: list[tuple[trail.Entry, asyncio.Future[int]]], reason: str) -> None:
+        for _, future in batch:
+            if not future.done():
+                future.set_exception(StoreUnavailable(reason))
+
+    def _salvage(self, old: sqlite3.Connection, new: sqlite3.Connection, aside: Path) -> str:
+        return salvage_trail(old, new, aside, at=self._clock.wall(), key=self._key)
+
+
+def _row(values: Sequence[Any]) -> AuditRow:
+    return AuditRow(**dict(zip(_NAMES, values, strict=True)))

@@ -1,0 +1,124 @@
+"""One SQLite connection in a thread of its own, to which whole pieces of work are handed."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+import aiosqlite
+
+T = TypeVar("T")
+
+Work = Callable[[sqlite3.Connection], T]
+
+BUSY_TIMEOUT_MS: Final = 5_000
+"""How long one process waits for another's transaction; ours take milliseconds."""
+
+WAL_LIMIT_BYTES: Final = 16 * 1024 * 1024
+"""The log is cut back to this after a checkpoint; a long reader can make it grow far beyond."""
+
+
+class Connection(aiosqlite.Connection):
+    """An aiosqlite connection that runs a whole transaction in one hop.
+
+    A transaction of several awaits can be cancelled between two of them and then stays open; one piece of work
+    cannot: when its caller is cancelled it is carried through, and only the answer is lost.
+    """
+
+    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
+        self._raw: sqlite3.Connection | None = None
+
+        def connect() -> sqlite3.Connection:
+            self._raw = connector()
+            return self._raw
+
+        super().__init__(connect, iter_chunk_size=64)
+
+    @classmethod
+    async def opened(cls, connector: Callable[[], sqlite3.Connection]) -> Connection:
+        """Start the thread and open in it.
+
+        Raises:
+            sqlite3.Error, OSError: and whatever else the connector raises.
+        """
+        connection = cls(connector)
+        await connection
+        return connection
+
+    async def perform(self, work: Work[T]) -> T:
+        """Run work in the connection's thread.
+
+        Raises:
+            sqlite3.Error: and whatever else the work raises.
+        """
+        return await self.post(work)
+
+    def post(self, work: Work[T]) -> asyncio.Future[T]:
+        """Hand work over at once; nobody needs to wait for it."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._tx.put_nowait((future, partial(work, self._conn)))
+        return future
+
+    def stop(self) -> asyncio.Future[None] | None:
+        """End the thread; aiosqlite calls this when opening was cancelled too, and would leave the file open."""
+        self._tx.put_nowait((None, self._close_raw))
+        return super().stop()
+
+    def _close_raw(self) -> None:
+        if self._raw is not None:
+            self._raw.close()
+
+
+def transact(work: Work[T], connection: sqlite3.Connection) -> T:
+    """Run work in one transaction, all of it or nothing.
+
+    IMMEDIATE, because a transaction that starts by reading fails at once with SQLITE_BUSY_SNAPSHOT when it comes
+    to write after somebody else did, whatever the busy timeout.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    finally:
+        # SQLite itself has rolled back already where the disk was full.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return result
+
+
+def connect(
+    path: Path, *, synchronous: Literal["NORMAL", "FULL"], reading: bool = False, max_pages: int | None = None
+) -> sqlite3.Connection:
+    """A plain connection with this console's settings.
+
+    Raises:
+        sqlite3.Error
+    """
+    # One thread uses it, but not the one that makes it: aiosqlite opens, and a damaged file is closed elsewhere.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000)
+    try:
+        # Text that a dying disk changed must not make a whole page of rows unreadable.
+        connection.text_factory = _text
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        if reading:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            # Must come before the first table; pruned space can then be given back without a rewrite.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}").fetchone()
+            if max_pages is not None:
+                connection.execute(f"PRAGMA max_page_count = {max_pages}").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _text(raw: bytes) -> str:
+    return str(raw, "utf-8", "replace")

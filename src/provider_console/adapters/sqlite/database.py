@@ -1,0 +1,202 @@
+"""A database file: opened when first needed, checked, migrated, set aside where damaged; one writer, one reader."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+from provider_console.adapters.sqlite.connection import Connection, Work, connect, transact
+from provider_console.adapters.sqlite.failure import Damaged, check, is_damage, unavailable
+from provider_console.adapters.sqlite.migration import migrate, refuse_foreign
+from provider_console.adapters.sqlite.place import prepare, set_aside
+from provider_console.adapters.sqlite.presence import Presence
+from provider_console.core.ports import Clock, StoreUnavailable
+
+T = TypeVar("T")
+
+Salvage = Callable[[sqlite3.Connection, sqlite3.Connection, Path], str]
+"""Copies what can be read from a damaged database (also its new path is given) into a new one; says what it saved."""
+
+CHECK_LIMIT_BYTES: Final = 256 * 1024 * 1024
+"""A larger file is not read from end to end at each start: about a second for each 256 MiB on a warm disk."""
+
+OPENING_S: Final = 30.0
+"""How long to wait for another process that is checking or migrating the same file."""
+
+
+class Database:
+    """Both stores stand on this. `notices` are sentences for people about what happened while opening.
+
+    A failure to open is not remembered: the next call tries again, so that the console recovers by itself.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        schema: str,
+        synchronous: Literal["NORMAL", "FULL"],
+        clock: Clock,
+        salvage: Salvage,
+        max_pages: int | None = None,
+    ) -> None:
+        self.path = path
+        self.notices: list[str] = []
+        self.presence = Presence(path)
+        self._schema = schema
+        self._synchronous = synchronous
+        self._clock = clock
+        self._salvage = salvage
+        self._max_pages = max_pages
+        self._opening = asyncio.Lock()
+        self._writer: Connection | None = None
+        self._reader: Connection | None = None
+        self._closed = False
+
+    async def write(self, work: Work[T]) -> T:
+        """Run work in one transaction, durable by the rules of this database when this returns.
+
+        Raises:
+            StoreUnavailable: nothing of it was written.
+        """
+        writer = await self.writer()
+        try:
+            return await writer.perform(partial(transact, work))
+        except sqlite3.Error as error:
+            raise unavailable(self.path, error) from error
+
+    async def read(self, work: Work[T]) -> T:
+        """Run work that only reads, beside the writer.
+
+        Raises:
+            StoreUnavailable
+        """
+        await self.writer()
+        async with self._opening:
+            if self._reader is None:
+                self._reader = await self._connected(self.reading)
+            reader = self._reader
+        try:
+            return await reader.perform(work)
+        except sqlite3.Error as error:
+            raise unavailable(self.path, error) from error
+
+    async def writer(self) -> Connection:
+        """The writer's connection, opened if it is not yet.
+
+        Raises:
+            StoreUnavailable
+        """
+        if self._writer is not None:
+            return self._writer
+        async with self._opening:
+            if self._closed:
+                raise StoreUnavailable(f"{self.path} is closed: this console is ending")
+            if self._writer is None:
+                self._writer = await self._opened()
+            return self._writer
+
+    def reading(self) -> sqlite3.Connection:
+        """A plain connection of one's own, for reading; to be called in a thread.
+
+        Raises:
+            sqlite3.Error
+        """
+        return connect(self.path, synchronous=self._synchronous, reading=True)
+
+    async def close(self) -> None:
+        """Close both connections; twice is fine."""
+        async with self._opening:
+            self._closed = True
+            writer, self._writer = self._writer, None
+            reader, self._reader = self._reader, None
+            try:
+                if reader is not None:
+                    await reader.close()
+            finally:
+                try:
+                    if writer is not None:
+                        await writer.close()
+                finally:
+                    self.presence.leave()
+
+    async def _opened(self) -> Connection:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = self.presence.opening()
+            lock.path.parent.mkdir(mode=0o700, exist_ok=True)
+            until = self._clock.monotonic() + OPENING_S
+            while not lock.acquire():
+                if self._clock.monotonic() > until:
+                    raise StoreUnavailable(f"{self.path} cannot be used: another console is still checking it; wait")
+                await self._clock.sleep(0.02)
+        except OSError as error:
+            raise unavailable(self.path, error) from error
+        try:
+            return await self._connected(self._open)
+        finally:
+            lock.release()
+
+    async def _connected(self, connector: Callable[[], sqlite3.Connection]) -> Connection:
+        try:
+            return await Connection.opened(connector)
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(self.path, error) from error
+
+    # What follows runs in the writer's thread.
+
+    def _open(self) -> sqlite3.Connection:
+        prepare(self.path)
+        self.presence.enter()
+        try:
+            return self._sound()
+        except Damaged as damage:
+            return self._renewed(str(damage))
+
+    def _sound(self) -> sqlite3.Connection:
+        """The file as it is, checked and migrated.
+
+        Raises:
+            Damaged
+        """
+        connection = None
+        try:
+            refuse_foreign(self.path, self._schema)
+            connection = connect(self.path, synchronous=self._synchronous, max_pages=self._max_pages)
+            if self.path.stat().st_size <= CHECK_LIMIT_BYTES:
+                check(connection)
+            migrate(connection, self._schema)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, sqlite3.Error) and is_damage(error):
+                raise Damaged(str(error)) from error
+            raise
+        return connection
+
+    def _renewed(self, damage: str) -> sqlite3.Connection:
+        """A new file with what could be saved of the damaged one."""
+        if self.presence.others():
+            raise StoreUnavailable(
+                f"{self.path} is damaged ({damage}) and another console has it open; close that one and start again"
+            )
+        aside = set_aside(self.path, self._clock.wall())
+        prepare(self.path)
+        connection = connect(self.path, synchronous=self._synchronous, max_pages=self._max_pages)
+        try:
+            migrate(connection, self._schema)
+            with closing(sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True)) as old:
+                saved = self._salvage(old, connection, aside)
+        except BaseException:
+            connection.close()
+            raise
+        self.notices.append(
+            f"{self.path.name} was damaged ({damage}). It was set aside as {aside.name}; {saved}. Keep that file until "
+            "you are sure that nothing in it is missed."
+        )
+        return connection

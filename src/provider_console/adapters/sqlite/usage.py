@@ -1,0 +1,316 @@
+"""The usage database: executions, attempts, checks, providers, names of secrets, revisions of the configuration."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from provider_console.adapters.sqlite import rows as values
+from provider_console.adapters.sqlite.database import Database
+from provider_console.adapters.sqlite.salvage import salvage_tables
+from provider_console.core.ports import (
+    AttemptRow,
+    CheckRow,
+    Clock,
+    ExecutionBegun,
+    ExecutionRow,
+    Memory,
+    Revision,
+    UsageRow,
+)
+from provider_console.sdk.provider import Provider
+
+# Table and column names are constants of this package; every value is bound.
+_ATTEMPT: Final = (
+    f"INSERT INTO provider_usage_analytics ({values.ATTEMPT_COLUMNS}) "  # noqa: S608
+    f"VALUES ({values.placeholders(values.ATTEMPT_COLUMNS)})"
+)
+_CHECK: Final = (
+    f"INSERT INTO system_health_checks ({values.CHECK_COLUMNS}) VALUES ({values.placeholders(values.CHECK_COLUMNS)})"  # noqa: S608
+)
+_BEGIN: Final = (
+    "INSERT INTO executions (id, kind, category, parent, at, owner) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_END: Final = "UPDATE executions SET status = ?, provider = ?, elapsed_ms = ?, report = ? WHERE id = ?"
+_PROVIDER: Final = (
+    f"INSERT INTO providers ({values.PROVIDER_COLUMNS}) VALUES ({values.placeholders(values.PROVIDER_COLUMNS)})"  # noqa: S608
+)
+_REMEMBER: Final = """
+INSERT INTO provider_memory (provider, enabled, described, described_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (provider) DO UPDATE SET enabled = coalesce(excluded.enabled, enabled),
+  described = coalesce(excluded.described, described), described_at = coalesce(excluded.described_at, described_at)
+"""
+# Steps from name to name along the index: `GROUP BY provider` would read every check of the last months.
+_LATEST_CHECKS: Final = f"""
+WITH RECURSIVE seen (name) AS (
+  SELECT min(provider) FROM system_health_checks
+  UNION ALL
+  SELECT (SELECT min(provider) FROM system_health_checks WHERE provider > name) FROM seen WHERE name IS NOT NULL
+)
+SELECT {values.CHECK_COLUMNS} FROM system_health_checks WHERE id IN (
+  SELECT (SELECT id FROM system_health_checks WHERE provider = name ORDER BY at DESC, id DESC LIMIT 1) FROM seen
+)
+"""  # noqa: S608
+
+PRUNE_ROWS: Final = 2_000
+"""Rows deleted in one transaction, so that attempts are written in between."""
+
+_PRUNED: Final = (
+    ("provider_usage_analytics", ""),
+    ("system_health_checks", ""),
+    ("executions", " AND status IS NOT NULL"),  # what still runs is not history
+)
+
+
+class SqliteUsage:
+    """`UsageStore`, `SecretIndex` and the revisions of the configuration in one file.
+
+    `notices` tells people what happened while it was opened. `max_pages` bounds the file, in pages of 4 KiB.
+    A write whose caller is cancelled is carried through.
+    """
+
+    def __init__(self, path: Path, *, clock: Clock, max_pages: int | None = None) -> None:
+        self._database = Database(
+            path, schema="console", synchronous="NORMAL", clock=clock, salvage=salvage_tables, max_pages=max_pages
+        )
+        self._presence = self._database.presence
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences about what happened while it was opened; the caller may take them out."""
+        return self._database.notices
+
+    async def open(self) -> None:
+        """Open now what would be opened at the first use.
+
+        Raises:
+            StoreUnavailable
+        """
+        await self._database.writer()
+
+    async def close(self) -> None:
+        """Close; calling it twice is fine."""
+        await self._database.close()
+
+    # --- attempts, executions, checks
+
+    async def write(self, rows: Sequence[UsageRow]) -> None:
+        """Append rows in one transaction, in order."""
+        attempts: list[tuple[Any, ...]] = []
+        checks: list[tuple[Any, ...]] = []
+        begun: list[tuple[Any, ...]] = []
+        ended: list[tuple[Any, ...]] = []
+        owner = self._presence.token
+        # Made here and not in the database's thread: there a long stretch of Python would keep the loop waiting
+        # for up to 5 ms (sys.getswitchinterval), here 200 rows take a third of one.
+        for row in rows:
+            if isinstance(row, AttemptRow):
+                attempts.append(values.attempt_values(row))
+            elif isinstance(row, CheckRow):
+                checks.append(values.check_values(row))
+            elif isinstance(row, ExecutionBegun):
+                begun.append((row.id, row.kind, row.category, row.parent, row.at, owner))
+            else:
+                ended.append((row.status, row.provider, row.elapsed_ms, row.report, row.id))
+        # Order matters within a table only, and an execution begins before it ends.
+        batches = [(sql, many) for sql, many in ((_BEGIN, begun), (_ATTEMPT, attempts), (_CHECK, checks)) if many]
+        if ended:
+            batches.append((_END, ended))
+        if batches:
+            await self._database.write(partial(_write, batches))
+
+    async def abandon(self) -> tuple[str, ...]:
+        """Mark executions that no living process owns and that have no end as `unknown_crashed`; their ids."""
+        return await self._database.write(self._abandon)
+
+    def _abandon(self, connection: sqlite3.Connection) -> tuple[str, ...]:
+        owners = connection.execute("SELECT DISTINCT owner FROM executions WHERE status IS NULL").fetchall()
+        crashed: list[str] = []
+        for (owner,) in owners:
+            if owner is not None and self._presence.alive(owner):
+                continue
+            found = connection.execute("SELECT id FROM executions WHERE status IS NULL AND owner IS ?", (owner,))
+            crashed += [row[0] for row in found]
+            connection.execute(
+                "UPDATE executions SET status = 'unknown_crashed' WHERE status IS NULL AND owner IS ?", (owner,)
+            )
+        return tuple(sorted(crashed))
+
+    async def executions(self, *, limit: int = 50, before: str | None = None) -> Sequence[ExecutionRow]:
+        """Newest first; `before` is the id of the last one on the page before."""
+        condition, parameters = ("", ()) if before is None else ("WHERE id < ? ", (before,))
+        sql = f"SELECT {values.EXECUTION_COLUMNS} FROM executions {condition}ORDER BY id DESC LIMIT ?"  # noqa: S608
+        return [values.execution(row) for row in await self._fetch(sql, (*parameters, limit))]
+
+    async def execution(self, execution_id: str) -> ExecutionRow | None:
+        """One execution by its id."""
+        found = await self._fetch(
+            f"SELECT {values.EXECUTION_COLUMNS} FROM executions WHERE id = ?",  # noqa: S608
+            (execution_id,),
+        )
+        return values.execution(found[0]) if found else None
+
+    async def attempts(
+        self, *, provider: str | None = None, since: float = 0.0, limit: int = 1000
+    ) -> Sequence[AttemptRow]:
+        """Newest first; `since` in wall seconds."""
+        found = await self._newest("provider_usage_analytics", values.ATTEMPT_COLUMNS, provider, since, limit)
+        return [values.attempt(row) for row in found]
+
+    async def checks(self, *, provider: str | None = None, since: float = 0.0, limit: int = 1000) -> Sequence[CheckRow]:
+        """Newest first; `since` in wall seconds."""
+        found = await self._newest("system_health_checks", values.CHECK_COLUMNS, provider, since, limit)
+        return [values.check(row) for row in found]
+
+    async def latest_checks(self) -> Mapping[str, CheckRow]:
+        """The newest check of each provider."""
+        found = [values.check(row) for row in await self._fetch(_LATEST_CHECKS, ())]
+        return {row.provider: row for row in sorted(found, key=lambda row: row.provider)}
+
+    async def prune(self, before: float) -> int:
+        """Delete attempts, checks and ended executions older than a wall time; how many rows."""
+        gone = 0
+        for table, condition in _PRUNED:
+            sql = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE at < ?{condition} LIMIT ?)"  # noqa: S608
+            while deleted := await self._database.write(partial(_changes, sql, (before, PRUNE_ROWS))):
+                gone += deleted
+        if gone:
+            writer = await self._database.writer()
+            await writer.perform(_give_space_back)
+        return gone
+
+    # --- providers
+
+    async def save_providers(self, providers: Sequence[Provider], at: float) -> None:
+        """Replace the table of providers as last unified."""
+        many = [values.provider_values(provider, position, at) for position, provider in enumerate(providers)]
+
+        def replace(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM providers")
+            connection.executemany(_PROVIDER, many)
+
+        await self._database.write(replace)
+
+    async def memories(self) -> Mapping[str, Memory]:
+        """What is remembered of each provider."""
+        found = await self._fetch(
+            "SELECT provider, enabled, described, described_at FROM provider_memory ORDER BY provider", ()
+        )
+        return {
+            name: Memory(
+                provider=name,
+                enabled=None if enabled is None else bool(enabled),
+                described=described,
+                described_at=described_at,
+            )
+            for name, enabled, described, described_at in found
+        }
+
+    async def remember(self, memory: Memory) -> None:
+        """Merge: fields that are None leave what is stored."""
+        enabled = None if memory.enabled is None else int(memory.enabled)
+        await self._change(_REMEMBER, (memory.provider, enabled, memory.described, memory.described_at))
+
+    async def forget_descriptions(self) -> int:
+        """Drop what providers said of themselves; how many were dropped."""
+        return await self._change(
+            "UPDATE provider_memory SET described = NULL, described_at = NULL WHERE described IS NOT NULL", ()
+        )
+
+    # --- names of secrets
+
+    async def secret_names(self) -> Mapping[str, tuple[str, float, float | None]]:
+        """Name -> backend, stored at, last success at (wall seconds)."""
+        found = await self._fetch(
+            "SELECT name, backend, stored_at, last_success_at FROM system_secrets ORDER BY name", ()
+        )
+        return {name: (backend, stored_at, last) for name, backend, stored_at, last in found}
+
+    async def secret_stored(self, name: str, backend: str, at: float) -> None:
+        """Remember that a name was stored; its new value has not proved itself yet."""
+        await self._change(
+            "INSERT INTO system_secrets (name, backend, stored_at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+            "SET backend = excluded.backend, stored_at = excluded.stored_at, last_success_at = NULL",
+            (name, backend, at),
+        )
+
+    async def secret_used(self, name: str, at: float) -> None:
+        """Remember a success with it; a name that is not stored is left out."""
+        await self._change("UPDATE system_secrets SET last_success_at = ? WHERE name = ?", (at, name))
+
+    async def secret_removed(self, name: str) -> None:
+        """Forget a name."""
+        await self._change("DELETE FROM system_secrets WHERE name = ?", (name,))
+
+    # --- revisions of the configuration
+
+    async def add_revision(
+        self,
+        *,
+        at: float,
+        author: str,
+        reason: str,
+        hash: str,  # noqa: A002  the field of Revision
+        text: str,
+        valid: bool = True,
+    ) -> int:
+        """Keep a version of the configuration; its id."""
+        sql = "INSERT INTO config_revisions (at, author, reason, hash, text, valid) VALUES (?, ?, ?, ?, ?, ?)"
+        parameters = (at, author, reason, hash, text, int(valid))
+        return await self._database.write(lambda connection: int(connection.execute(sql, parameters).lastrowid or 0))
+
+    async def revisions(self, *, limit: int = 50) -> Sequence[Revision]:
+        """Newest first."""
+        return await self._revisions("", limit)
+
+    async def newest_valid(self) -> Revision | None:
+        """The last good configuration, if there ever was one."""
+        found = await self._revisions("WHERE valid ", 1)
+        return found[0] if found else None
+
+    async def _revisions(self, condition: str, limit: int) -> list[Revision]:
+        found = await self._fetch(
+            "SELECT id, at, author, reason, hash, text, valid FROM config_revisions "  # noqa: S608
+            f"{condition}ORDER BY id DESC LIMIT ?",
+            (limit,),
+        )
+        return [
+            Revision(id=id_, at=at, author=author, reason=reason, hash=hash_, text=text, valid=bool(valid))
+            for id_, at, author, reason, hash_, text, valid in found
+        ]
+
+    # --- the database
+
+    async def _newest(
+        self, table: str, columns: str, provider: str | None, since: float, limit: int
+    ) -> Sequence[tuple[Any, ...]]:
+        condition, parameters = ("", ()) if provider is None else ("provider = ? AND ", (provider,))
+        sql = f"SELECT {columns} FROM {table} WHERE {condition}at >= ? ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608
+        return await self._fetch(sql, (*parameters, since, limit))
+
+    async def _fetch(self, sql: str, parameters: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
+        return await self._database.read(lambda connection: connection.execute(sql, parameters).fetchall())
+
+    async def _change(self, sql: str, parameters: tuple[Any, ...]) -> int:
+        return await self._database.write(partial(_changes, sql, parameters))
+
+
+def _write(batches: Sequence[tuple[str, list[tuple[Any, ...]]]], connection: sqlite3.Connection) -> None:
+    for sql, many in batches:
+        connection.executemany(sql, many)
+
+
+def _changes(sql: str, parameters: tuple[Any, ...], connection: sqlite3.Connection) -> int:
+    return connection.execute(sql, parameters).rowcount
+
+
+def _give_space_back(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA incremental_vacuum({PRUNE_ROWS})").fetchall()
