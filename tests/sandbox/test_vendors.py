@@ -51,7 +51,7 @@ def ask(vendor: Vendor, request: Request, fault: Fault = OK) -> Answer:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_body_has_an_answer(vendor: type[Any], data: st.DataObject) -> None:
     one = vendor()
     method, path = data.draw(st.sampled_from(sorted(one.routes)))
@@ -66,7 +66,7 @@ def test_any_body_has_an_answer(vendor: type[Any], data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @given(body=st.binary(max_size=40), query=st.text("abc=&%80+;", max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_bytes_that_are_no_text_have_an_answer(vendor: type[Any], body: bytes, query: str) -> None:
     one = vendor()
 

@@ -1,4 +1,13 @@
-"""Loopback servers that speak the providers' real protocols, with faults on request."""
+"""Loopback servers that speak the providers' real protocols, with faults on request.
+
+    async with serve(DeepLSandbox(key="key:fx")) as server:
+        server.faults.script([Fault("status", status=503), Fault("reset")], on="work")
+        ...  # a client at server.base_url
+        assert server.count("/v2/translate") == 3
+
+`Sandbox` is one of each with a configuration that fits, `serve_in_thread` is for callers without an event loop. While
+a server runs, `PUT /_sandbox/fault` sets a fault and `GET /_sandbox/log` shows what it has seen.
+"""
 
 from provider_console.sandbox.catalogue import CatalogueSandbox, Listing
 from provider_console.sandbox.deepl import DeepLSandbox

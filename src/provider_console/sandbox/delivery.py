@@ -13,6 +13,7 @@ from provider_console.sandbox.wire import Wire
 _SLOW_S = 5.0
 _TRICKLE_S = 1.0
 _BLOCK = b"0" * 1024 * 1024
+_PIECE = _BLOCK[: 64 * 1024]
 
 
 class Exchange:
@@ -113,11 +114,11 @@ async def _huge(answer: Answer, fault: Fault, to: Exchange, gap_s: float) -> Non
     del gap_s
     await to.head(answer)
     await to.body(b'{"data":"')
-    for _ in range(fault.mebibytes):
+    for _ in range(fault.mebibytes * (len(_BLOCK) // len(_PIECE))):
         # The pause of nothing lets other connections have their turn.
         if await to.wire.pause(0):
             return
-        await to.body(_BLOCK)
+        await to.body(_PIECE)
     await to.body(b'"}')
     await to.end()
 

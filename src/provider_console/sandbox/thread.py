@@ -36,6 +36,9 @@ def in_thread(make: Callable[[], AbstractAsyncContextManager[_T]]) -> Iterator[_
             if entered.done():
                 raise
             entered.set_exception(error)
+        finally:
+            # Whatever else went wrong is told by the thread itself; the caller must not wait for it.
+            entered.cancel()
 
     thread = threading.Thread(target=run, name="provider-console-sandbox", daemon=True)
     thread.start()
