@@ -49,6 +49,8 @@ def test_pieces_join_to_the_whole_text(text: str) -> None:
         ("Translate the text between the tags into Spanish.", "<text>The house is red.</text>"),
         ('Translate to "es". Keep placeholders.', "The house is red."),
         ("", "Translate into Spanish: The house is red."),
+        ("Translate from English (en) into Spanish (es-MX).", "<document>\nThe house is red.\n</document>"),
+        ("Translate into the language es.", "<text-0123abcd>\nThe house is red.\n</text-0123abcd>"),
         ("", "Translate this text from English (en) to Spanish (es).\n\nThe house is red."),
         ("", 'Please translate to es-MX:\n"""\nThe house is red.\n"""'),
     ],
@@ -57,3 +59,13 @@ def test_a_translation_prompt_is_understood(system: str, user: str) -> None:
     messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
     assert prose.reply(messages, model="m") == "La casa es roja."
+
+
+@pytest.mark.parametrize(("named", "code"), [("Greek (el)", "el"), ("Norwegian Bokmål (nb)", "nb"), ("Dutch", "nl")])
+def test_a_language_that_is_not_known_is_visible_in_the_answer(named: str, code: str) -> None:
+    messages = [
+        {"role": "system", "content": f"Translate into {named}. Keep to the text."},
+        {"role": "user", "content": "<text>\n  The house is red. \n</text>"},
+    ]
+
+    assert prose.reply(messages, model="m") == f"  [{code}] The house is red. "

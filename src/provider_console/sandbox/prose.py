@@ -16,9 +16,14 @@ _NAMES = {
     "polish": "pl", "japanese": "ja", "chinese": "zh",
 }  # fmt: skip
 _INSTRUCTION = re.compile(r"\btranslat\w*\b", re.IGNORECASE)
-_TARGET = re.compile(r"\b(?:in)?to\s+(?:the\s+language\s+)?[\"'`(]?([^\W\d_]+(?:-[A-Za-z0-9]+)*)", re.IGNORECASE)
+_TARGET = re.compile(
+    r"\b(?:in)?to\s+(?:the\s+language\s+)?[\"'`(]?(?P<word>[^\W\d_]+(?:-[A-Za-z0-9]+)*)"
+    r"(?:(?:\s+[^\W\d_]+)?\s+\((?P<code>[A-Za-z]{2,3}(?:-[A-Za-z0-9]+)*)\))?",
+    re.IGNORECASE,
+)
 _FENCED = re.compile(
-    r"<(text|source|input|document)>\s*(?P<tag>.*?)\s*</\1>|\"{3}\s*(?P<quote>.*?)\s*\"{3}|`{3}\w*\n(?P<tick>.*?)\n?`{3}",
+    r"<((?:text|source|input|document)(?:-[0-9a-f]+)?)>\n?(?P<tag>.*?)\n?</\1>"
+    r"|\"{3}\n?(?P<quote>.*?)\n?\"{3}|`{3}\w*\n(?P<tick>.*?)\n?`{3}",
     re.DOTALL | re.IGNORECASE,
 )
 _PIECE = re.compile(r"\s*\S+\s*$|\s*\S+")
@@ -63,7 +68,9 @@ def vector(text: str, *, dimensions: int) -> list[float]:
 def _target(instruction: str) -> str | None:
     start = _INSTRUCTION.search(instruction)
     for found in _TARGET.finditer(instruction, start.start() if start else 0):
-        word = found.group(1)
+        if found.group("code"):
+            return found.group("code")
+        word = found.group("word")
         if word.casefold() in _NAMES:
             return _NAMES[word.casefold()]
         if re.fullmatch(r"[A-Za-z]{2}(-[A-Za-z0-9]+)*", word):
