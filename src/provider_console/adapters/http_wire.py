@@ -30,6 +30,7 @@ KEEPALIVE_S: Final = 4.0
 """Shorter than the 5 s after which uvicorn and Node hang up: who hangs up first decides whether a request is lost."""
 CONNECTIONS: Final = 512
 """Half of the 1,024 descriptors a process usually has."""
+UPLOAD_BYTES: Final = 256 << 10
 HEADER_BYTES: Final = 64 << 10
 _LINE_BYTES: Final = 16 << 10
 _HEADER_LINES: Final = 128
@@ -78,6 +79,23 @@ async def send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
     except (aiohttp.ServerDisconnectedError, OSError) as error:
         # OSError takes in ClientOSError and the bare reset of a socket.
         raise Dropped(type(error).__name__) from error
+
+
+class Upload(httpx.AsyncByteStream):
+    """A large body in pieces: written at once it would hold up the loop, and aiohttp warns of that."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = memoryview(content)
+
+    def __aiter__(self) -> Upload:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece."""
+        piece, self._content = self._content[:UPLOAD_BYTES], self._content[UPLOAD_BYTES:]
+        if not piece:
+            raise StopAsyncIteration
+        return bytes(piece)
 
 
 class Proxy:
@@ -151,16 +169,14 @@ class Wire:
         Raises:
             TransportError: none came.
         """
+        extensions = {"timeout": {"connect": CONNECT_TIMEOUT_S, "pool": CONNECT_TIMEOUT_S, "read": None}}
+        if content is None or len(content) <= UPLOAD_BYTES:
+            request = httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
+        else:
+            sized = {**headers, "content-length": str(len(content))}
+            request = httpx.Request(method, url, headers=sized, stream=Upload(content), extensions=extensions)
         try:
-            response = await self._transport.handle_async_request(
-                httpx.Request(
-                    method,
-                    url,
-                    headers=headers,
-                    content=content,
-                    extensions={"timeout": {"connect": CONNECT_TIMEOUT_S, "pool": CONNECT_TIMEOUT_S, "read": None}},
-                )
-            )
+            response = await self._transport.handle_async_request(request)
         except FAILURES as error:
             failure = transport_error(error, target=target, proxy=self._proxy)
         else:

@@ -23,8 +23,8 @@ SHORTEST: Final = 6
 
 CUT: Final = "?…"
 
-# A query is `?` right after something, then either a whole URL before it or `name=`.
-_QUERY: Final = re.compile(r"""(?<=\S)\?[A-Za-z0-9_.~%\[\]$-]+=[^\s"'<>`]*|(?<=\S)\?…?(?=[\s"'<>`]|$)""")
+# Without a scheme before it, a query is `?` right after something and a name with `=` right after that.
+_QUERY: Final = re.compile(r"""(?<=\S)\?[A-Za-z0-9_.~%\[\]$-]+=[^\s"'<>`]*""")
 _URL_QUERY: Final = re.compile(r"""(\bhttps?://[^\s?#"'<>`]+)[?#][^\s"'<>`]*""", re.IGNORECASE)
 _URL_USER: Final = re.compile(r"""(\b[a-z][a-z0-9+.-]*://)[^\s/?#"'<>`]*@""", re.IGNORECASE)
 # What `logging` itself puts on a record; anything else came in through `extra`.
