@@ -192,14 +192,16 @@ class MemoryUsage:
         self, *, provider: str | None = None, since: float = 0.0, limit: int = 1000
     ) -> Sequence[AttemptRow]:
         """Newest first; `since` in wall seconds."""
-        kept = [row for row in self._usable().attempts if provider in (None, row.provider) and row.at >= since]
         # Reversed before a stable sort: of two rows at one moment the later written comes first.
-        return sorted(reversed(kept), key=lambda row: -row.at)[:limit]
+        rows = self._usable().attempts[::-1]
+        kept = [row for row in rows if provider in (None, row.provider) and row.at >= since]
+        return sorted(kept, key=lambda row: -row.at)[:limit]
 
     async def checks(self, *, provider: str | None = None, since: float = 0.0, limit: int = 1000) -> Sequence[CheckRow]:
         """Newest first; `since` in wall seconds."""
-        kept = [row for row in self._usable().checks if provider in (None, row.provider) and row.at >= since]
-        return sorted(reversed(kept), key=lambda row: -row.at)[:limit]
+        rows = self._usable().checks[::-1]
+        kept = [row for row in rows if provider in (None, row.provider) and row.at >= since]
+        return sorted(kept, key=lambda row: -row.at)[:limit]
 
     async def latest_checks(self) -> Mapping[str, CheckRow]:
         """The newest check of each provider."""

@@ -32,13 +32,15 @@ class MemorySecrets:
         self._unnamed = set(self._keyring)
         self._environment = {name: Secret(value) for name, value in (environment or {}).items() if value}
         self._cache: dict[str, Secret] = {}
+        self._used: dict[str, float] = {}
         self.unusable = unusable
 
     async def _named(self) -> Mapping[str, _Entry]:
         """The index, with what was there from the start."""
         while self._unnamed:
-            await self._index.secret_stored(min(self._unnamed), "memory", self._clock.wall())
-            self._unnamed.discard(min(self._unnamed))
+            name = min(self._unnamed)
+            await self._index.secret_stored(name, "memory", self._clock.wall())
+            self._unnamed.discard(name)
         return await self._index.secret_names()
 
     def cached(self, name: str) -> Secret | None:
@@ -65,6 +67,7 @@ class MemorySecrets:
             present = name in self._environment
             return CredentialInfo(name=name, present=present, backend="environment" if present else None)
         _, stored_at, last = entry if entry is not None else ("", None, None)
+        last = self._used.get(name, last)
         now = self._clock.wall()
         return CredentialInfo(
             name=name,
@@ -98,10 +101,19 @@ class MemorySecrets:
         await self._index.secret_removed(name)
         return there
 
-    async def used(self, name: str) -> None:
-        """A call with it succeeded."""
+    def used(self, name: str) -> None:
+        """A call with it succeeded: noted in memory, written by `flush`."""
+        self._used[name] = self._clock.wall()
+
+    async def flush(self) -> None:
+        """Write what `used` noted to the index."""
         await self._named()
-        await self._index.secret_used(name, self._clock.wall())
+        while self._used:
+            name = min(self._used)
+            at = self._used[name]
+            await self._index.secret_used(name, at)
+            if self._used.get(name) == at:
+                del self._used[name]
 
     def forget(self, name: str | None = None) -> None:
         """Drop one value, or all of them, from memory; the keyring keeps them."""
