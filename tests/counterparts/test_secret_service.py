@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-
 from tests.counterparts.secret_service import SecretServiceSession, written_forms
 
 pytestmark = pytest.mark.counterpart("secret-service")

@@ -160,10 +160,12 @@ def _text_fits(value: str, kind: inspect.StrType) -> bool:
 
 def _union(value: object, kind: inspect.UnionType, path: Path) -> Iterator[Finding]:
     suited = [member for member in kind.types if _shape_fits(value, peel(member).kind)]
-    if not suited:
-        yield Finding(path, f"must be {expected(kind)}, not {shown(value)}")
-    elif all(any(check(value, member, path)) for member in suited):
+    if any(not any(check(value, member, path)) for member in suited):
+        return
+    if suited and isinstance(value, dict | list):  # what is wrong inside it says more
         yield from check(value, suited[0], path)
+    else:
+        yield Finding(path, f"must be {expected(kind)}, not {shown(value)}")
 
 
 def _shape_fits(value: object, kind: inspect.Type) -> bool:

@@ -106,7 +106,10 @@ _TOML_WORDS: Final = (
     ("Invalid value", "there is no value here that TOML knows; a text needs quotation marks"),
     ("Unterminated string", "a text does not end"),
     ("Expected '=' after a key", "a = is missing after the key"),
-    ("Expected newline or end of document after a statement", "only one setting may stand on a line"),
+    (
+        "Expected newline or end of document after a statement",
+        "more stands behind the value than belongs there; a text needs quotation marks",
+    ),
     ("Invalid statement", "this is no setting and no table"),
     ("Unclosed array", "a list does not end"),
     ("Unclosed inline table", "a table does not end"),
@@ -190,12 +193,12 @@ def _judged(
 
 
 def _problem(finding: Finding, layout: Layout, sources: Mapping[Path, str]) -> SettingsProblem:
+    place = None
+    if _source(finding.path, sources) is None:
+        place = (layout.nearest_key if finding.at_key else layout.value)(finding.path)
     outside = [source for path in (finding.path, *finding.also) if (source := _source(path, sources))]
-    if _source(finding.path, sources):
-        place = None
-    else:
-        place = layout.key(finding.path) if finding.at_key else None
-        place = place or layout.value(finding.path)
+    if place is None and not outside:  # a table that only the environment speaks of
+        outside = [source for path, source in sources.items() if path[: len(finding.path)] == finding.path]
     by = f" (set by {' and '.join(dict.fromkeys(outside))})" if outside else ""
     return SettingsProblem(
         message=finding.message + by,

@@ -66,6 +66,10 @@ class Layout:
         mark = self._marks.get(path)
         return None if mark is None else self.at(mark.key)
 
+    def nearest_key(self, path: Path) -> tuple[int, int] | None:
+        """Where a key is written, or else that of the nearest table around it; None where neither is."""
+        return next((place for end in range(len(path), 0, -1) if (place := self.key(path[:end]))), None)
+
     def value(self, path: Path) -> tuple[int, int] | None:
         """Where a value is written, or the nearest table around it; None where neither is."""
         for end in range(len(path), 0, -1):
