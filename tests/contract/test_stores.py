@@ -1,0 +1,431 @@
+"""What every store promises, tried on SQLite and in RAM alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provider_console.adapters.clock import SystemClock
+from provider_console.adapters.memory import MemoryAudit, MemoryDisk, MemoryUsage
+from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
+from provider_console.core.ports import (
+    AttemptRow,
+    CheckRow,
+    ExecutionBegun,
+    ExecutionEnded,
+    Memory,
+    StoreUnavailable,
+)
+from provider_console.sdk.provider import Cost, Provider
+
+Usage = SqliteUsage | MemoryUsage
+Audit = SqliteAudit | MemoryAudit
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def open_usage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Callable[[], Usage]]:
+    """Makes stores that share one data directory."""
+    disk, made = MemoryDisk(), []
+
+    def make() -> Usage:
+        store: Usage = (
+            MemoryUsage(disk)
+            if request.param == "memory"
+            else SqliteUsage(tmp_path / "console.db", clock=SystemClock())
+        )
+        made.append(store)
+        return store
+
+    yield make
+    for store in made:
+        await store.close()
+
+
+@pytest.fixture
+def usage(open_usage: Callable[[], Usage]) -> Usage:
+    return open_usage()
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def audit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Audit]:
+    clock = SystemClock()
+    store: Audit = MemoryAudit(clock) if request.param == "memory" else SqliteAudit(tmp_path / "audit.db", clock=clock)
+    yield store
+    await store.close()
+
+
+def attempt(number: int = 1, *, provider: str = "deepl", at: float = 100.0, **more: Any) -> AttemptRow:
+    given: dict[str, Any] = {
+        "execution_id": "E1",
+        "kind": "translate",
+        "category": "translation",
+        "duration_ms": 12.5,
+        "timeout_ms": 15000.0,
+        "delay_before_ms": 0.0,
+        "ok": True,
+        "absorbed": False,
+        "counted": 0.0,
+    }
+    return AttemptRow(provider=provider, attempt=number, at=at, **(given | more))
+
+
+def check(provider: str = "deepl", *, at: float = 100.0, state: str = "healthy", **more: Any) -> CheckRow:
+    return CheckRow(provider=provider, at=at, state=state, **({"passed": True} | more))
+
+
+def begun(name: str, *, at: float = 100.0) -> ExecutionBegun:
+    return ExecutionBegun(id=name, kind="translate", category="translation", at=at)
+
+
+def ended(name: str, *, status: str = "ok") -> ExecutionEnded:
+    return ExecutionEnded(id=name, status=status, provider="deepl", elapsed_ms=4.5, report=b'{"status":"ok"}')
+
+
+def intend(audit: Audit, *, action: str = "providers.disable", **more: str | None) -> Awaitable[int]:
+    given: dict[str, Any] = {
+        "actor": "alice",
+        "role": "admin",
+        "front_end": "cli",
+        "subject": "deepl",
+        "before": None,
+        "after": None,
+    }
+    return audit.intend(action=action, **(given | more))
+
+
+# --- attempts and checks
+
+
+async def test_an_attempt_comes_back_as_it_was_written(usage: Usage) -> None:
+    row = attempt(
+        ok=False,
+        absorbed=True,
+        counted=0.25,
+        error_class="rate_limited",
+        http_status=429,
+        provider_code="slow_down",
+        message="zu viele Anfragen – 稍后",
+        retry_after_ms=1500.0,
+        model="m-1",
+        units={"characters": 17.0},
+        cost=0.001,
+    )
+
+    await usage.write([row])
+
+    assert list(await usage.attempts()) == [row]
+
+
+async def test_a_bare_attempt_comes_back_as_it_was_written(usage: Usage) -> None:
+    await usage.write([attempt()])
+
+    assert list(await usage.attempts()) == [attempt()]
+
+
+async def test_attempts_come_newest_first_and_of_equal_times_the_later_written_first(usage: Usage) -> None:
+    await usage.write([attempt(1, at=5.0), attempt(2, at=9.0), attempt(3, at=5.0)])
+
+    assert [row.attempt for row in await usage.attempts()] == [2, 3, 1]
+
+
+async def test_attempts_are_chosen_by_provider_time_and_number(usage: Usage) -> None:
+    await usage.write([attempt(n, provider=name, at=float(n)) for n in range(10) for name in ("a", "b")])
+
+    found = await usage.attempts(provider="a", since=4.0, limit=3)
+
+    assert [(row.provider, row.at) for row in found] == [("a", 9.0), ("a", 8.0), ("a", 7.0)]
+
+
+async def test_a_long_message_is_cut_with_a_mark(usage: Usage) -> None:
+    await usage.write([attempt(ok=False, message="x" * 5000), check(message="y" * 301)])
+
+    (row,), (probe,) = await usage.attempts(), await usage.checks()
+    assert row.message == "x" * 299 + "…"
+    assert probe.message == "y" * 299 + "…"
+
+
+async def test_a_message_with_a_lone_surrogate_can_be_stored(usage: Usage) -> None:
+    await usage.write([attempt(ok=False, message="bad \ud800 text\0")])
+
+    assert [row.message for row in await usage.attempts()] == ["bad ? text\0"]
+
+
+async def test_a_check_comes_back_as_it_was_written(usage: Usage) -> None:
+    rows = [
+        check(at=2.0, state="down", passed=False, error_class="network", event="went_down", message="refused"),
+        check(at=1.0, passed=None, rung="reach", latency_ms=3.5, score=71.5, out_ms=9.0, manual=True),
+    ]
+
+    await usage.write(rows)
+
+    assert list(await usage.checks(provider="deepl")) == rows
+
+
+async def test_the_latest_check_of_each_provider_is_the_newest_one(usage: Usage) -> None:
+    await usage.write([check("b", at=3.0), check("a", at=5.0), check("a", at=1.0), check("a", at=5.0, state="down")])
+
+    latest = await usage.latest_checks()
+
+    assert {name: (row.at, row.state) for name, row in latest.items()} == {"a": (5.0, "down"), "b": (3.0, "healthy")}
+
+
+async def test_an_empty_store_answers_with_nothing(usage: Usage) -> None:
+    assert not await usage.latest_checks()
+    assert not await usage.attempts()
+    assert not await usage.executions()
+    assert await usage.execution("E1") is None
+    assert await usage.newest_valid() is None
+    assert await usage.abandon() == ()
+    await usage.write([])
+
+
+# --- executions
+
+
+async def test_an_execution_is_running_until_its_end_is_written(usage: Usage) -> None:
+    await usage.write([begun("E1")])
+    running = await usage.execution("E1")
+    await usage.write([ended("E1", status="failed")])
+    done = await usage.execution("E1")
+
+    assert running is not None
+    assert (running.status, running.report) == (None, None)
+    assert done is not None
+    assert (done.status, done.provider, done.elapsed_ms, done.report) == ("failed", "deepl", 4.5, b'{"status":"ok"}')
+
+
+async def test_begin_and_end_may_come_in_one_write(usage: Usage) -> None:
+    await usage.write([begun("E1"), attempt(), ended("E1")])
+
+    assert [row.status for row in await usage.executions()] == ["ok"]
+
+
+async def test_an_end_without_a_begin_is_left_out(usage: Usage) -> None:
+    await usage.write([ended("E9"), attempt()])
+
+    assert await usage.execution("E9") is None
+    assert len(await usage.attempts()) == 1
+
+
+async def test_executions_are_paged_newest_first(usage: Usage) -> None:
+    await usage.write([begun(f"E{number}") for number in range(7)])
+
+    first = await usage.executions(limit=3)
+    second = await usage.executions(limit=3, before=first[-1].id)
+
+    assert [row.id for row in first] == ["E6", "E5", "E4"]
+    assert [row.id for row in second] == ["E3", "E2", "E1"]
+
+
+async def test_what_a_living_store_runs_is_not_abandoned(open_usage: Callable[[], Usage]) -> None:
+    one, other = open_usage(), open_usage()
+    await one.write([begun("E1")])
+    await other.write([begun("E2")])
+
+    assert await other.abandon() == ()
+    assert await one.abandon() == ()
+
+
+async def test_what_a_closed_store_left_unended_is_abandoned_once(open_usage: Callable[[], Usage]) -> None:
+    one, other = open_usage(), open_usage()
+    await one.write([begun("E1"), begun("E2"), ended("E2")])
+    await other.write([begun("E3")])
+    await one.close()
+
+    assert await other.abandon() == ("E1",)
+    assert await other.abandon() == ()
+    crashed = await other.execution("E1")
+    assert crashed is not None
+    assert (crashed.status, crashed.report) == ("unknown_crashed", None)
+
+
+async def test_pruning_takes_what_is_older_and_leaves_what_still_runs(usage: Usage) -> None:
+    old = [attempt(at=1.0), check(at=1.0), begun("E1", at=1.0), ended("E1"), begun("E2", at=1.0)]
+    new = [attempt(at=9.0), check(at=9.0), begun("E3", at=9.0), ended("E3")]
+    await usage.write(old + new)
+
+    gone = await usage.prune(9.0)
+
+    assert gone == 3
+    assert [row.at for row in await usage.attempts()] == [9.0]
+    assert [row.at for row in await usage.checks()] == [9.0]
+    assert [row.id for row in await usage.executions()] == ["E3", "E2"]
+
+
+# --- providers
+
+
+async def test_a_memory_is_merged_field_by_field(usage: Usage) -> None:
+    await usage.remember(Memory(provider="a", enabled=False))
+    await usage.remember(Memory(provider="a", described=b"{}", described_at=5.0))
+    await usage.remember(Memory(provider="b", enabled=True))
+
+    assert dict(await usage.memories()) == {
+        "a": Memory(provider="a", enabled=False, described=b"{}", described_at=5.0),
+        "b": Memory(provider="b", enabled=True),
+    }
+
+
+async def test_forgetting_descriptions_keeps_the_switch(usage: Usage) -> None:
+    await usage.remember(Memory(provider="a", enabled=False, described=b"{}", described_at=5.0))
+    await usage.remember(Memory(provider="b", enabled=True))
+
+    assert await usage.forget_descriptions() == 1
+    assert (await usage.memories())["a"] == Memory(provider="a", enabled=False)
+    assert await usage.forget_descriptions() == 0
+
+
+async def test_saving_providers_replaces_them_and_keeps_what_is_remembered(usage: Usage) -> None:
+    provider = Provider(
+        id="deepl",
+        driver="deepl",
+        configured=True,
+        enabled=True,
+        names={"en": "DeepL"},
+        base_url="https://api.deepl.com",
+        credential="DEEPL",
+        network="global",
+        tier="primary",
+        categories=("translation",),
+        capabilities=("translate:en>es",),
+        models=(),
+        cost=Cost(input=20.0),
+        region="eu",
+        max_characters=None,
+        sources=("settings",),
+        provenance={"driver": "settings"},
+    )
+    await usage.remember(Memory(provider="deepl", enabled=False))
+
+    await usage.save_providers([provider], 1.0)
+    await usage.save_providers([provider], 2.0)
+
+    assert (await usage.memories())["deepl"].enabled is False
+
+
+# --- secrets and revisions
+
+
+async def test_the_index_of_secrets_knows_names_and_ages(usage: Usage) -> None:
+    await usage.secret_stored("B", "keyring", 1.0)
+    await usage.secret_stored("A", "keyring", 2.0)
+    await usage.secret_used("A", 3.0)
+    await usage.secret_used("UNKNOWN", 3.0)
+    await usage.secret_removed("B")
+    await usage.secret_removed("B")
+
+    assert dict(await usage.secret_names()) == {"A": ("keyring", 2.0, 3.0)}
+
+
+async def test_a_new_value_has_not_succeeded_yet(usage: Usage) -> None:
+    await usage.secret_stored("A", "keyring", 1.0)
+    await usage.secret_used("A", 2.0)
+    await usage.secret_stored("A", "other", 3.0)
+
+    assert dict(await usage.secret_names()) == {"A": ("other", 3.0, None)}
+
+
+async def test_revisions_come_newest_first_and_the_newest_valid_one_is_the_last_good(usage: Usage) -> None:
+    for number in range(1, 4):
+        added = await usage.add_revision(
+            at=float(number), author="alice", reason="why", hash=f"h{number}", text=f"t{number}", valid=number < 3
+        )
+        assert added == number
+
+    assert [(row.id, row.text, row.valid) for row in await usage.revisions(limit=2)] == [
+        (3, "t3", False),
+        (2, "t2", True),
+    ]
+    good = await usage.newest_valid()
+    assert good is not None
+    assert good.id == 2
+
+
+# --- audit
+
+
+async def test_an_outcome_says_again_who_did_what(audit: Audit) -> None:
+    seq = await intend(audit, before="on", after="off")
+    outcome = await audit.conclude(seq, result="done", after="switched off")
+
+    last, first = await audit.rows()
+    assert (first.seq, first.phase, first.result, first.before, first.after) == (seq, "intent", "pending", "on", "off")
+    assert (last.seq, last.phase, last.refers_to, last.result) == (outcome, "outcome", seq, "done")
+    assert (last.actor, last.role, last.front_end, last.action) == ("alice", "admin", "cli", "providers.disable")
+    assert (last.subject, last.before, last.after) == ("deepl", None, "switched off")
+    assert len({first.hash, last.hash}) == 2
+
+
+async def test_positions_have_no_gaps_whoever_writes_at_once(audit: Audit) -> None:
+    async def act() -> None:
+        await audit.conclude(await intend(audit), result="done")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(40):
+            group.create_task(act())
+
+    rows = await audit.rows(limit=1000)
+    assert [row.seq for row in rows] == list(range(80, 0, -1))
+    assert sorted(row.refers_to for row in rows if row.refers_to) == sorted(
+        row.seq for row in rows if row.phase == "intent"
+    )
+    verdict = await audit.verify()
+    assert (verdict.ok, verdict.rows, verdict.signed_up_to, verdict.broken_at) == (True, 80, None, None)
+
+
+async def test_an_outcome_needs_its_intent(audit: Audit) -> None:
+    seq = await intend(audit)
+    outcome = await audit.conclude(seq, result="done")
+
+    with pytest.raises(LookupError, match="no intent 99"):
+        await audit.conclude(99, result="done")
+    with pytest.raises(LookupError, match=f"no intent {outcome}"):
+        await audit.conclude(outcome, result="done")
+    assert len(await audit.rows()) == 2
+
+
+async def test_what_changed_is_cut_at_4_kib_with_a_mark(audit: Audit) -> None:
+    await intend(audit, before="é" * 9000, after="short", subject="s" * 999)
+
+    (row,) = await audit.rows()
+    assert row.before is not None
+    assert len(row.before.encode()) <= 4096
+    assert row.before.endswith("… [cut]")
+    assert (row.after, len(row.subject)) == ("short", 300)
+
+
+async def test_audit_rows_are_chosen_by_time(audit: Audit) -> None:
+    await intend(audit)
+
+    assert len(await audit.rows(since=1.0)) == 1
+    assert not await audit.rows(since=1e12)
+
+
+async def test_an_empty_trail_is_whole(audit: Audit) -> None:
+    verdict = await audit.verify()
+
+    assert (verdict.ok, verdict.rows, verdict.signed_up_to) == (True, 0, None)
+
+
+# --- closing
+
+
+async def test_a_closed_usage_store_says_so(usage: Usage) -> None:
+    await usage.close()
+    await usage.close()
+
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await usage.write([attempt()])
+
+
+async def test_a_closed_audit_store_says_so(audit: Audit) -> None:
+    await intend(audit)
+    await audit.close()
+    await audit.close()
+
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await intend(audit)
