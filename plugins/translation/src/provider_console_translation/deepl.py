@@ -69,8 +69,8 @@ class _Translations(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    character_count: int = 0
-    character_limit: int = 0
+    character_count: int
+    character_limit: int
 
 
 class DeepL(Driver):
