@@ -77,7 +77,6 @@ class Barrier:
 
     def __init__(self) -> None:
         self._streams: tuple[_Divided, ...] = ()
-        self._left_behind: set[threading.Thread] = set()
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -91,10 +90,11 @@ class Barrier:
             yield
         finally:
             sys.stdin, sys.stdout, sys.stderr = saved
-            if any(thread.is_alive() for thread in self._left_behind):
-                # What is left behind may go on printing, also over a full-screen terminal.
+            left_behind = frozenset(threading.enumerate()) - ours
+            if left_behind:
+                # They may go on printing, also over a full-screen terminal.
                 for stream in self._streams:
-                    stream.mute_only(frozenset(self._left_behind))
+                    stream.mute_only(left_behind)
                 sys.stdout, sys.stderr = self._streams
             self._streams = ()
 
@@ -128,10 +128,10 @@ class Barrier:
         thread.start()
         in_time = ended.wait(limit_s)
         if not in_time:
-            self._stop(thread, ended)
+            _stop(thread, ended)
         for stream in self._streams:
             stream.page = None
-        if in_time and sys.stdout not in self._streams and self._streams:
+        if self._streams:  # the work may have put others in their place
             sys.stdout, sys.stderr = self._streams
         printed = clean_content(bytes(paper.written).decode("utf-8", "replace"))
         if paper.torn:
@@ -143,15 +143,16 @@ class Barrier:
             raise failure
         return value, printed  # type: ignore[return-value]
 
-    def _stop(self, thread: threading.Thread, ended: threading.Event) -> None:
-        import ctypes  # costs 4 ms, and only a hang needs it
 
-        throw: Any = ctypes.pythonapi.PyThreadState_SetAsyncExc
-        for _ in range(STOP_TRIES):
-            throw(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Stopped))
-            if ended.wait(STOP_WAIT_S):
-                return
-        self._left_behind.add(thread)
+def _stop(thread: threading.Thread, ended: threading.Event) -> None:
+    import ctypes  # costs 4 ms, and only a hang needs it
+
+    throw: Any = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    for _ in range(STOP_TRIES):
+        if ended.is_set() or not thread.is_alive():
+            return
+        throw(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Stopped))
+        ended.wait(STOP_WAIT_S)
 
 
 class _Paper(io.RawIOBase):

@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from provider_console.console.views import PluginView
 from provider_console.engine import plugin_shape as shape
-from provider_console.engine.plugin_barrier import Barrier, Misbehaved, misbehaviour
-from provider_console.engine.plugin_context import plugin_logger
-from provider_console.engine.plugin_entry import GROUP, Found, ImplementationCall, Loaded, found_plugins, load
+from provider_console.engine.plugin_barrier import Misbehaved, misbehaviour
+from provider_console.engine.plugin_entry import GROUP, ImplementationCall, found_plugins, load
+from provider_console.engine.plugin_roster import Claims, Installed, OnTrouble, Roster, Trouble
 from provider_console.sdk.context import PluginContext, SettingsSection
 from provider_console.sdk.driver import Driver
 from provider_console.sdk.errors import ErrorClass
@@ -45,124 +44,6 @@ T = TypeVar("T")
 ClassifyHook = Callable[[Exception], ErrorClass | None]
 
 
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """A plugin, or one implementation of a hook, was put aside."""
-
-    plugin: str
-    reason: str
-    traceback: str | None = None
-
-
-OnTrouble = Callable[[Trouble], None]
-
-
-class _Plugin:
-    """What is known of one entry point; `reason` None while nothing speaks against it."""
-
-    def __init__(self, found: Found, *, disabled: bool) -> None:
-        self.found = found
-        self.disabled = disabled
-        self.reason: str | None = None
-        self.traceback: str | None = None
-        self.problems: list[str] = []
-        self.loaded = Loaded({})
-        self.sections: dict[str, SettingsSection] = {}
-        self.sources: dict[str, Source] = {}
-        self.drivers: dict[str, Driver] = {}
-        self.kinds: dict[str, OperationKind] = {}
-        self.rankers: dict[str, Ranker] = {}
-        self.themes: tuple[Any, ...] = ()
-        self.provider_section: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.found.name
-
-    @property
-    def label(self) -> str:
-        """How a sentence about two plugins names this one."""
-        return " ".join(filter(None, (self.name, f"({self.found.package} {self.found.version})".replace("( )", ""))))
-
-    @property
-    def runs(self) -> bool:
-        return self.reason is None and not self.disabled
-
-    def view(self) -> PluginView:
-        return PluginView(
-            name=self.name,
-            package=self.found.package,
-            version=self.found.version,
-            state="disabled" if self.disabled else "loaded" if self.reason is None else "quarantined",
-            hooks=tuple(sorted(self.loaded.hooks)),
-            sources=tuple(self.sources),
-            drivers=tuple(self.drivers),
-            operations=tuple(self.kinds),
-            settings=tuple(self.sections),
-            reason="switched off in [plugins] disabled" if self.disabled else self.reason,
-            traceback=self.traceback,
-            problems=tuple(self.problems),
-        )
-
-
-class _State:
-    """What both phases share: the plugins, the barrier, and whom to tell."""
-
-    def __init__(
-        self, plugins: list[_Plugin], *, on_trouble: OnTrouble, import_s: float, hook_s: float, problems: list[str]
-    ) -> None:
-        self.plugins = plugins
-        self.barrier = Barrier()
-        self.import_s = import_s
-        self.hook_s = hook_s
-        self.problems = problems
-        self._on_trouble = on_trouble
-
-    def running(self) -> list[_Plugin]:
-        return [plugin for plugin in self.plugins if plugin.runs]
-
-    def put_aside(self, plugin: _Plugin, fault: Misbehaved) -> None:
-        plugin.reason, plugin.traceback = fault.reason, fault.traceback
-        self._on_trouble(Trouble(plugin=plugin.name, reason=fault.reason, traceback=fault.traceback))
-
-    def silence(self, plugin: _Plugin, fault: Misbehaved) -> None:
-        """One implementation is put aside and the rest of its plugin stays."""
-        plugin.problems.append(f"{fault.reason}; it is not called again")
-        self._on_trouble(Trouble(plugin=plugin.name, reason=fault.reason, traceback=fault.traceback))
-
-    def behind_barrier(self, plugin: _Plugin, doing: str, work: Callable[[], Any], limit_s: float) -> Any:
-        value, printed = self.barrier.run(work, doing=doing, limit_s=limit_s)
-        if printed.strip():
-            plugin_logger(plugin.name).info("%s printed: %s", doing, printed)
-        return value
-
-    def ask(self, plugin: _Plugin, hook: str, read: Callable[[object], Any], **offered: object) -> list[Any]:
-        """What each implementation of a hook returns, read and checked.
-
-        Raises:
-            Misbehaved: one of them failed.
-        """
-        return [
-            self.behind_barrier(plugin, hook, lambda call=call: read(call(offered)), self.hook_s)  # type: ignore[misc]
-            for call in plugin.loaded.hooks.get(hook, ())
-        ]
-
-    def views(self) -> tuple[PluginView, ...]:
-        return tuple(plugin.view() for plugin in self.plugins)
-
-    def all_problems(self) -> tuple[str, ...]:
-        own = [f"the plugin {p.label} is quarantined: {p.reason}" for p in self.plugins if p.reason is not None]
-        minor = [f"the plugin {p.label}: {problem}" for p in self.plugins for problem in p.problems]
-        return (*self.problems, *own, *minor)
-
-    def sections(self) -> tuple[SettingsSection, ...]:
-        return tuple(section for plugin in self.running() for section in plugin.sections.values())
-
-    def unloaded_sections(self) -> frozenset[str]:
-        known = {section.name for section in self.sections()}
-        absent = {name for p in self.plugins if not p.runs for name in (p.name, *p.sections)}
-        return frozenset(absent - known)
-
-
 def discover(
     disabled: Collection[str],
     *,
@@ -179,77 +60,77 @@ def discover(
     found, problems = found_plugins(entry_points, first=FIRST)
     names = {plugin.name for plugin in found}
     problems += [f"[plugins] disabled names {name!r}, which is not installed" for name in disabled if name not in names]
-    state = _State(
-        [_Plugin(plugin, disabled=plugin.name in disabled) for plugin in found],
+    roster = Roster(
+        [Installed(plugin, disabled=plugin.name in disabled) for plugin in found],
         on_trouble=on_trouble,
         import_s=import_s,
         hook_s=hook_s,
         problems=problems,
     )
-    claims = _Claims()
-    with state.barrier.quiet():
-        for plugin in state.running():
+    claims = Claims()
+    with roster.barrier.quiet():
+        for plugin in roster.running():
             try:
-                _load(state, plugin, claims)
+                _load(roster, plugin, claims)
             except Misbehaved as fault:
-                state.put_aside(plugin, fault)
-    return Registry(state)
+                roster.put_aside(plugin, fault)
+    return Registry(roster)
 
 
-def _load(state: _State, plugin: _Plugin, claims: _Claims) -> None:
+def _load(roster: Roster, plugin: Installed, claims: Claims) -> None:
     if plugin.found.fault is not None:
         raise Misbehaved(plugin.found.fault)
     claims.claim(plugin, {"name": (plugin.name,)})
     point = plugin.found.entry_point
-    plugin.loaded = state.behind_barrier(plugin, f"import of {point.value}", lambda: load(point), state.import_s)
-    for sections in state.ask(plugin, "provider_console_settings", shape.sections):
+    plugin.loaded = roster.behind_barrier(plugin, f"import of {point.value}", lambda: load(point), roster.import_s)
+    for sections in roster.ask(plugin, "provider_console_settings", shape.sections):
         _join(plugin.sections, sections, "settings section")
     claims.claim(plugin, {"settings section": plugin.sections})
     if plugin.sections:
         types = tuple(plugin.sections.values())
-        plugin.provider_section = state.behind_barrier(
-            plugin, "provider_console_settings", lambda: shape.provider_section(types), state.hook_s
+        plugin.provider_section = roster.behind_barrier(
+            plugin, "provider_console_settings", lambda: shape.provider_section(types), roster.hook_s
         )
 
 
 class Registry:
     """Plugins that are imported and have not been handed a context yet."""
 
-    def __init__(self, state: _State) -> None:
-        self._state = state
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
 
     @property
     def sections(self) -> tuple[SettingsSection, ...]:
         """The settings sections to check the configuration with."""
-        return self._state.sections()
+        return self._roster.sections()
 
     @property
     def unloaded_sections(self) -> frozenset[str]:
         """Names of sections whose plugin is off: what is known of it, and the entry point's own name."""
-        return self._state.unloaded_sections()
+        return self._roster.unloaded_sections()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Sentences about everything that is not as it should be."""
-        return self._state.all_problems()
+        return self._roster.all_problems()
 
     def sections_of(self, plugin: str) -> tuple[str, ...]:
         """The section names of one plugin, for its context."""
-        return tuple(name for p in self._state.running() if p.name == plugin for name in p.sections)
+        return tuple(name for p in self._roster.running() if p.name == plugin for name in p.sections)
 
     def views(self) -> tuple[PluginView, ...]:
         """Every installed plugin."""
-        return self._state.views()
+        return self._roster.views()
 
     def start(self, context_for: Callable[[str], PluginContext]) -> Plugins:
         """Hand each plugin its context, made by `context_for(plugin name)`, and collect what it brings."""
-        state = self._state
-        claims = _Claims()
-        with state.barrier.quiet():
-            for plugin in state.running():
+        roster = self._roster
+        claims = Claims()
+        with roster.barrier.quiet():
+            for plugin in roster.running():
                 context = context_for(plugin.name)
                 try:
-                    _collect(state, plugin, context)
+                    _collect(roster, plugin, context)
                     claims.claim(
                         plugin,
                         {
@@ -260,20 +141,20 @@ class Registry:
                         },
                     )
                 except Misbehaved as fault:
-                    state.put_aside(plugin, fault)
-        return Plugins(state)
+                    roster.put_aside(plugin, fault)
+        return Plugins(roster)
 
 
-def _collect(state: _State, plugin: _Plugin, context: PluginContext) -> None:
-    for sources in state.ask(plugin, "provider_console_sources", shape.sources, context=context):
+def _collect(roster: Roster, plugin: Installed, context: PluginContext) -> None:
+    for sources in roster.ask(plugin, "provider_console_sources", shape.sources, context=context):
         _join(plugin.sources, sources, "source")
-    for drivers in state.ask(plugin, "provider_console_drivers", shape.drivers, context=context):
+    for drivers in roster.ask(plugin, "provider_console_drivers", shape.drivers, context=context):
         _join(plugin.drivers, drivers, "driver")
-    for kinds in state.ask(plugin, "provider_console_operations", shape.kinds):
+    for kinds in roster.ask(plugin, "provider_console_operations", shape.kinds):
         _join(plugin.kinds, kinds, "operation kind")
-    for rankers in state.ask(plugin, "provider_console_rankers", shape.rankers):
+    for rankers in roster.ask(plugin, "provider_console_rankers", shape.rankers):
         _join(plugin.rankers, rankers, "order")
-    for themes, problems in state.ask(plugin, "provider_console_themes", shape.themes):
+    for themes, problems in roster.ask(plugin, "provider_console_themes", shape.themes):
         plugin.themes += themes
         plugin.problems += problems
 
@@ -283,21 +164,6 @@ def _join(known: dict[str, Any], more: Mapping[str, Any], what: str) -> None:
         if name in known:
             raise Misbehaved(f"it brings the {what} {name} twice")
     known.update(more)
-
-
-class _Claims:
-    """Who brought which name first."""
-
-    def __init__(self) -> None:
-        self._taken: dict[tuple[str, str], _Plugin] = {}
-
-    def claim(self, plugin: _Plugin, brought: Mapping[str, Collection[str]]) -> None:
-        """Take every name, or none where one is taken: a plugin that is refused blocks no name."""
-        claims = {(what, name): plugin for what, names in brought.items() for name in names}
-        for (what, name), other in self._taken.items():
-            if (what, name) in claims:
-                raise Misbehaved(f"the {what} {name} of {plugin.label} is taken by {other.label}; disable one of them")
-        self._taken |= claims
 
 
 class Plugins:
@@ -310,36 +176,35 @@ class Plugins:
     kinds: Mapping[str, OperationKind]
     rankers: Mapping[str, Ranker]
     sections: tuple[SettingsSection, ...]
-    themes: tuple[Any, ...]
+    themes: tuple[Path, ...]
     classify_hooks: Sequence[ClassifyHook]
     source_plugin: Mapping[str, str]
     driver_plugin: Mapping[str, str]
 
-    def __init__(self, state: _State) -> None:
-        self._state = state
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
         self._silenced: set[object] = set()
         self._publish()
 
     @property
     def unloaded_sections(self) -> frozenset[str]:
         """Names of sections whose plugin is off: what is known of it, and the entry point's own name."""
-        return self._state.unloaded_sections()
+        return self._roster.unloaded_sections()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Sentences about everything that is not as it should be."""
-        return self._state.all_problems()
+        return self._roster.all_problems()
 
     def views(self) -> tuple[PluginView, ...]:
         """Every installed plugin."""
-        return self._state.views()
+        return self._roster.views()
 
     def quarantine(self, plugin: str, reason: str, traceback: str | None = None) -> bool:
         """Take a plugin and all it brought out of service; False where no such plugin is in service."""
-        for known in self._state.running():
+        for known in self._roster.running():
             if known.name == plugin:
-                self._state.put_aside(known, Misbehaved(reason, traceback))
-                self._publish()
+                self._roster.put_aside(known, Misbehaved(reason, traceback), before_telling=self._publish)
                 return True
         return False
 
@@ -349,7 +214,7 @@ class Plugins:
             work = partial(_told, call, event)
             self._inline(plugin, "provider_console_on_event", call, work)
 
-    def _inline(self, plugin: _Plugin, doing: str, key: object, work: Callable[[], T]) -> T | None:
+    def _inline(self, plugin: Installed, doing: str, key: object, work: Callable[[], T]) -> T | None:
         """Run foreign code in this thread: it is called too often, and too near to the loop, for one of its own."""
         if key in self._silenced or not plugin.runs:
             return None
@@ -360,15 +225,15 @@ class Plugins:
         except BaseException as error:  # noqa: BLE001 - the plugin barrier
             self._silenced.add(key)
             self._publish()
-            self._state.silence(plugin, misbehaviour(error, doing))
+            self._roster.silence(plugin, misbehaviour(error, doing))
             return None
 
     def _publish(self) -> None:
-        running = self._state.running()
+        running = self._roster.running()
         self.sources = _merged((p.sources for p in running), FIRST)
         self.drivers = _merged(p.drivers for p in running)
         self.kinds = _merged(p.kinds for p in running)
-        self.sections = self._state.sections()
+        self.sections = self._roster.sections()
         self.themes = tuple(theme for p in running for theme in p.themes)
         self.source_plugin = _merged(dict.fromkeys(p.sources, p.name) for p in running)
         self.driver_plugin = _merged(dict.fromkeys(p.drivers, p.name) for p in running)
@@ -383,15 +248,15 @@ class Plugins:
         )
         self._listeners = self._live("provider_console_on_event")
 
-    def _live(self, hook: str) -> tuple[tuple[_Plugin, ImplementationCall], ...]:
+    def _live(self, hook: str) -> tuple[tuple[Installed, ImplementationCall], ...]:
         return tuple(
             (plugin, call)
-            for plugin in self._state.running()
+            for plugin in self._roster.running()
             for call in plugin.loaded.hooks.get(hook, ())
             if call not in self._silenced
         )
 
-    def _guarded_classify(self, plugin: _Plugin, call: ImplementationCall) -> ClassifyHook:
+    def _guarded_classify(self, plugin: Installed, call: ImplementationCall) -> ClassifyHook:
         def classify(error: Exception) -> ErrorClass | None:
             return self._inline(
                 plugin, "provider_console_classify", call, lambda: shape.error_class(call({"error": error}))
@@ -399,9 +264,11 @@ class Plugins:
 
         return classify
 
-    def _guarded_ranker(self, plugin: _Plugin, name: str, ranker: Ranker) -> Ranker:
+    def _guarded_ranker(self, plugin: Installed, name: str, ranker: Ranker) -> Ranker:
         def ranked(provider: Any, *, score: float) -> tuple[float, ...]:
-            key = self._inline(plugin, f"ranker {name}", ranker, lambda: shape.rank(ranker(provider, score=score)))
+            key = self._inline(
+                plugin, f"ranker {name}", (plugin.name, name), lambda: shape.rank(ranker(provider, score=score))
+            )
             # Put aside in the middle of a decision: by score, which every order can be compared with.
             return (-score,) if key is None else key
 
