@@ -31,6 +31,7 @@ class Connection(aiosqlite.Connection):
 
     def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
         self._raw: sqlite3.Connection | None = None
+        self._stopping: asyncio.Future[None] | None = None
 
         def connect() -> sqlite3.Connection:
             self._raw = connector()
@@ -46,7 +47,13 @@ class Connection(aiosqlite.Connection):
             sqlite3.Error, OSError: and whatever else the connector raises.
         """
         connection = cls(connector)
-        await connection
+        try:
+            await connection
+        except BaseException:
+            # aiosqlite does not wait for its thread here, which then answers to a loop that may be gone.
+            if connection._stopping is not None:
+                await asyncio.wait([connection._stopping])
+            raise
         return connection
 
     async def perform(self, work: Work[T]) -> T:
@@ -66,7 +73,8 @@ class Connection(aiosqlite.Connection):
     def stop(self) -> asyncio.Future[None] | None:
         """End the thread; aiosqlite calls this when opening was cancelled too, and would leave the file open."""
         self._tx.put_nowait((None, self._close_raw))
-        return super().stop()
+        self._stopping = super().stop()
+        return self._stopping
 
     def _close_raw(self) -> None:
         if self._raw is not None:
