@@ -14,6 +14,7 @@ from provider_console.core.settings import Settings
 from provider_console.core.window import Window
 from provider_console.sdk.driver import Driver
 from provider_console.sdk.provider import Provider
+from provider_console.sdk.secret import Secret
 
 SLOTS: Final = 8
 """Calls under way at one provider: enough for a busy console, few enough not to trip a vendor's own limits."""
@@ -32,6 +33,7 @@ class Lane:
         "breaker",
         "budget",
         "contradicted",
+        "credential",
         "down_since",
         "down_since_wall",
         "driver",
@@ -84,6 +86,8 @@ class Lane:
         self.last_failed = False
         """Whether the last result here was a failure: a hop to it then costs a budget token."""
         self.last_error: str | None = None
+        self.credential: Secret | None = None
+        """The value last found, to notice when it changes."""
         self.missing: str | None = None
         """The name of a credential that is needed and absent."""
         self.models_out: dict[str | None, float] = {}

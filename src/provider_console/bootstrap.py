@@ -1,0 +1,183 @@
+"""The only module that knows both ends: settings -> adapters -> engine -> Console."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from provider_console.adapters.clock import SystemClock, UlidIds
+from provider_console.adapters.http import HttpClients
+from provider_console.adapters.keyring_secrets import KeyringSecrets
+from provider_console.adapters.lock import FileProberLock
+from provider_console.adapters.places import Places
+from provider_console.adapters.redaction import RedactingFilter, Redactor
+from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
+from provider_console.adapters.toml_settings import TomlSettings
+from provider_console.console.access import Identity, Role, guarded, role_of
+from provider_console.console.console import Console
+from provider_console.console.errors import ConfigurationInvalid
+from provider_console.core.ports import Origin, SettingsInvalid, StoreUnavailable
+from provider_console.engine.engine import GRACE_S, Engine, Parts, running
+from provider_console.engine.engine_console import EngineConsole
+from provider_console.engine.plugin_context import Context
+from provider_console.engine.plugins import discover
+
+log = logging.getLogger(__name__)
+
+LOG_BYTES: Final = 5 * 1024 * 1024
+LOG_FILES: Final = 3
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the console runs: whose files, whose environment, and what the command line overrides.
+
+    `home` is one folder for everything, as `PROVIDER_CONSOLE_HOME`. `overrides` are settings by dotted key.
+    """
+
+    home: Path | None = None
+    environ: Mapping[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))
+    overrides: Mapping[str, object] = {}
+
+    @property
+    def places(self) -> Places:
+        """The files of this console."""
+        return Places.of(self.variables)
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The environment, with `home` in it where it is given."""
+        return self.environ if self.home is None else {**self.environ, "PROVIDER_CONSOLE_HOME": str(self.home)}
+
+
+@asynccontextmanager
+async def open_console(
+    situation: Situation | None = None, *, background: bool = True, grace_s: float = GRACE_S
+) -> AsyncIterator[EngineConsole]:
+    """The engine in this process, for Python code: no person, so no role and no audit rows.
+
+    With `background` it probes, watches the configuration and refreshes the map; without, it answers and ends.
+
+    Raises:
+        ConfigurationInvalid: `config.toml` or the environment cannot be used.
+    """
+    async with _engine(situation or Situation(), background=background, grace_s=grace_s) as engine:
+        yield EngineConsole(engine)
+
+
+@asynccontextmanager
+async def open_front_end(
+    front_end: str,
+    situation: Situation | None = None,
+    *,
+    role: Role | None = None,
+    background: bool = True,
+    grace_s: float = GRACE_S,
+) -> AsyncIterator[Console]:
+    """The engine in this process as a person may use it: held to the OS user's role, and audited.
+
+    Raises:
+        ConfigurationInvalid, Forbidden
+    """
+    async with _engine(situation or Situation(), background=background, grace_s=grace_s) as engine:
+        user = getpass.getuser()
+        identity = Identity(actor=user, role=role_of(user, engine.settings().access, wanted=role), front_end=front_end)
+        yield guarded(EngineConsole(engine), engine.parts.audit, identity)
+
+
+@asynccontextmanager
+async def _engine(situation: Situation, *, background: bool, grace_s: float) -> AsyncIterator[Engine]:
+    places, environ = situation.places, situation.variables
+    clock = SystemClock()
+    redactor = Redactor()
+    usage = SqliteUsage(places.console_db, clock=clock)
+    try:
+        tolerated: set[str] = set()
+        settings_store = TomlSettings(
+            places.config_file,
+            revisions=usage,
+            clock=clock,
+            environ=environ,
+            overrides=situation.overrides,
+            tolerated=tolerated,
+        )
+        try:
+            own = await settings_store.load_own()
+            registry = discover(own.settings.plugins.disabled)
+            tolerated.update(registry.unloaded_sections)
+            loaded = await settings_store.load(registry.sections)
+        except SettingsInvalid as error:
+            raise ConfigurationInvalid(str(error).splitlines()) from error
+        secrets = KeyringSecrets(index=usage, clock=clock, environ=environ, on_loaded=redactor.add)
+        network = loaded.settings.network
+        http = HttpClients(
+            clock=clock,
+            proxy=network.proxy or None,
+            ca_file=Path(network.ca_file) if network.ca_file else None,
+            credentials=secrets.get,
+        )
+        logging_to(places, level=loaded.settings.log.level, redactor=redactor)
+        live: list[Engine] = []
+        plugins = registry.start(
+            lambda name, sections: Context(
+                name,
+                own=sections,
+                sections=lambda: (live[0].settings() if live else loaded.settings).sections,
+                secrets=secrets,
+                http=http,
+            )
+        )
+        parts = Parts(
+            clock=clock,
+            rng=random.Random(),
+            ids=UlidIds(clock, rng=random.SystemRandom()),
+            http=http,
+            secrets=secrets,
+            usage=usage,
+            audit=SqliteAudit(places.audit_db, clock=clock, key=secrets.audit_key),
+            settings_store=settings_store,
+            loaded=loaded,
+            lock=FileProberLock(places.lock),
+            plugins=plugins,
+            config_file=str(places.config_file),
+            author=getpass.getuser(),
+            redact=redactor.redact,
+        )
+        async with running(parts, background=background, grace_s=grace_s) as engine:
+            live.append(engine)
+            engine.notices.extend(usage.notices)
+            yield engine
+    finally:
+        await usage.close()
+
+
+def logging_to(places: Places, *, level: str, redactor: Redactor) -> None:
+    """Send the console's log to a file in the state folder, every line through the redactor. Calling it again is fine."""
+    root = logging.getLogger("provider_console")
+    root.setLevel(level.upper())
+    root.propagate = False
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    try:
+        file = RotatingFileHandler(
+            places.made(places.logs) / "console.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
+        )
+    except (OSError, StoreUnavailable):
+        # A folder that cannot be written is doctor's to say; the console runs on without a log file.
+        root.addHandler(logging.NullHandler())
+        return
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    file.addFilter(RedactingFilter(redactor))
+    root.addHandler(file)
+
+
+__all__ = ["Origin", "Situation", "logging_to", "open_console", "open_front_end"]

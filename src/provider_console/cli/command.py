@@ -1,0 +1,45 @@
+"""What a command is, and the options that all of them take."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from provider_console.bootstrap import Situation, open_front_end
+from provider_console.cli.output import Output
+from provider_console.console.access import Role
+from provider_console.console.console import Console
+
+
+class Command(NamedTuple):
+    """One command: its arguments, what it does, and an example for `--help`."""
+
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Output], Awaitable[int]]
+    example: str
+
+
+def common_options() -> argparse.ArgumentParser:
+    """Options of every command."""
+    parser = argparse.ArgumentParser(add_help=False)
+    group = parser.add_argument_group("common options")
+    group.add_argument("--json", action="store_true", help="data as JSON on stdout; messages stay on stderr")
+    group.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    group.add_argument("--log-level", choices=("debug", "info", "warning"), help="the least that the log file holds")
+    group.add_argument("--role", choices=[role.value for role in Role], help="act with a lower role than yours")
+    return parser
+
+
+@asynccontextmanager
+async def console_for(arguments: argparse.Namespace) -> AsyncIterator[Console]:
+    """The console, held to the user's role, for a command that runs once: it does not probe by itself."""
+    overrides = {} if arguments.log_level is None else {"log.level": arguments.log_level}
+    async with open_front_end(
+        "cli",
+        Situation(overrides=overrides),
+        role=None if arguments.role is None else Role(arguments.role),
+        background=False,
+    ) as console:
+        yield console

@@ -1,0 +1,144 @@
+"""`config`: show, get, set, validate, history and restore settings."""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from provider_console.cli.command import Command, console_for
+from provider_console.cli.exits import DONE
+from provider_console.cli.output import Output
+from provider_console.console.console import Console
+from provider_console.console.errors import BadRequest
+from provider_console.console.views import ConfigView, SettingView
+from provider_console.core.nearest import did_you_mean
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    show = actions.add_parser("show", help="every setting in force")
+    show.add_argument("--origin", action="store_true", help="also where each value comes from")
+    get = actions.add_parser("get", help="one setting")
+    get.add_argument("key")
+    change = actions.add_parser("set", help="change one setting in config.toml; comments stay")
+    change.add_argument("key")
+    change.add_argument("value", nargs="?", help="a TOML value; text needs no quotes")
+    change.add_argument("--unset", action="store_true", help="remove the key, so that the default counts")
+    validate = actions.add_parser("validate", help="check a file, or the configuration, without using it")
+    validate.add_argument("file", nargs="?", type=Path)
+    history = actions.add_parser("history", help="versions of the configuration")
+    history.add_argument("--limit", type=int, default=20)
+    restore = actions.add_parser("restore", help="make an earlier version the one in force")
+    restore.add_argument("revision", type=int)
+
+
+async def _run(arguments: argparse.Namespace, output: Output) -> int:
+    async with console_for(arguments) as console:
+        match arguments.action:
+            case "show":
+                _show(await console.config(), output, origin=arguments.origin)
+            case "get":
+                _get(await console.config(), arguments.key, output)
+            case "set":
+                await _set(console, arguments, output)
+            case "validate":
+                await _validate(console, arguments.file, output)
+            case "history":
+                revisions = await console.config_history(limit=arguments.limit)
+                if output.json:
+                    output.data(revisions)
+                else:
+                    output.table(
+                        ("REVISION", "AT", "AUTHOR", "REASON"), [(r.id, r.at, r.author, r.reason) for r in revisions]
+                    )
+            case "restore":
+                view = await console.restore_config(arguments.revision)
+                if output.json:
+                    output.data(view)
+                else:
+                    output.line(f"revision {arguments.revision} is in force again")
+    return DONE
+
+
+def _show(view: ConfigView, output: Output, *, origin: bool) -> None:
+    if output.json:
+        output.data(view)
+        return
+    header = ("SETTING", "VALUE", "UNIT") + (("FROM",) if origin else ())
+    output.table(
+        header, [(s.key, _text(s.value), s.unit or "") + ((s.origin,) if origin else ()) for s in view.settings]
+    )
+    for warning in (*view.warnings, *([view.problem] if view.problem else [])):
+        output.say(warning)
+
+
+def _get(view: ConfigView, key: str, output: Output) -> None:
+    settings = {setting.key: setting for setting in view.settings}
+    setting = settings.get(key)
+    if setting is not None:
+        output.data(setting) if output.json else output.line(_text(setting.value))
+        return
+    inside = [s for name, s in settings.items() if name.startswith(f"{key}.")]
+    if not inside:
+        raise BadRequest(f"unknown setting {key!r}{did_you_mean(key, settings)}", field="key")
+    _many(inside, output)
+
+
+def _many(settings: list[SettingView], output: Output) -> None:
+    if output.json:
+        output.data(settings)
+        return
+    output.table(("SETTING", "VALUE", "UNIT"), [(s.key, _text(s.value), s.unit or "") for s in settings])
+
+
+async def _set(console: Console, arguments: argparse.Namespace, output: Output) -> None:
+    if arguments.unset == (arguments.value is not None):
+        raise BadRequest("config set takes a key and a value, or a key and --unset", field="value")
+    view = await console.set_config(arguments.key, None if arguments.unset else parse_value(arguments.value))
+    if output.json:
+        output.data(view)
+    elif arguments.unset:
+        output.line(f"{arguments.key} is no longer set")
+    else:
+        output.line(f"{arguments.key} = {arguments.value}")
+
+
+async def _validate(console: Console, file: Path | None, output: Output) -> None:
+    if file is None:
+        text, _ = await console.config_text()
+        name = (await console.config()).file
+    else:
+        name = str(file)
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadRequest(f"{file} cannot be read: {error}", field="file") from error
+    view = await console.validate_config(text, file=name)
+    if output.json:
+        output.data(view)
+    else:
+        output.line(f"{name} is valid")
+        for warning in view.warnings:
+            output.say(warning)
+
+
+def parse_value(text: str) -> object:
+    """A value as TOML, else the text itself.
+
+    >>> parse_value("3"), parse_value("true"), parse_value("swift"), parse_value('["a"]')
+    (3, True, 'swift', ['a'])
+    """
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+COMMAND = Command(_arguments, _run, "provider-console config set engine.max_retries 3")

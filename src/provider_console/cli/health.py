@@ -1,0 +1,40 @@
+"""`health`: the state of everything, from what is known."""
+
+from __future__ import annotations
+
+import argparse
+
+from provider_console.cli.command import Command, console_for
+from provider_console.cli.exits import DONE
+from provider_console.cli.output import Output
+
+
+def _arguments(_parser: argparse.ArgumentParser) -> None:
+    pass
+
+
+async def _run(arguments: argparse.Namespace, output: Output) -> int:
+    async with console_for(arguments) as console:
+        health = await console.health()
+    if output.json:
+        output.data(health)
+        return DONE
+    output.line(
+        f"overall {health.overall_health:.1f} % · healthy {health.healthy} · degraded {health.degraded} · "
+        f"unhealthy {health.unhealthy} · unknown {health.unknown}"
+    )
+    output.line(f"last check {health.last_health_check or 'never'}")
+    rows = [
+        (v.id, v.health.state.value, v.health.why, v.health.score, v.health.last_error)
+        for v in health.providers
+        if v.enabled
+    ]
+    if rows:
+        output.line()
+        output.table(("PROVIDER", "STATE", "WHY", "SCORE", "LAST ERROR"), rows)
+    for notice in health.notices:
+        output.say(notice)
+    return DONE
+
+
+COMMAND = Command(_arguments, _run, "provider-console health --json")

@@ -1,0 +1,104 @@
+"""Finds the command, runs it, and turns what went wrong into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+import provider_console
+from provider_console.cli.command import Command, common_options
+from provider_console.cli.exits import INTERRUPTED, USAGE, failure
+from provider_console.cli.output import Output
+from provider_console.core.nearest import did_you_mean
+
+COMMANDS: Final = {
+    "demo": "see it work on sandbox providers: a translation and a chat that fall back",
+    "providers": "the unified map of providers with their health; enable, disable",
+    "execute": "run an operation with fallback",
+    "health": "the state of everything, from what is known",
+    "check": "probe one provider, or all of them, now",
+    "coverage": "who could serve what, and what breaks if one dies",
+    "config": "show, set, validate and restore settings",
+    "secrets": "credentials in the system's secret store",
+    "cache": "forget discovered providers",
+    "audit": "who did what, and whether the trail is intact",
+    "plugins": "what is loaded, what is not, and why",
+    "sandbox": "run the sandbox providers alone",
+    "doctor": "what is wrong and what to do",
+}
+"""Every command and its line of help. Each is a module of this package with a `COMMAND`."""
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Run the command that the arguments name."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    name = next((word for word in words if not word.startswith("-")), None)
+    if name is None or name not in COMMANDS or words[0] in ("-h", "--help", "--version"):
+        return _top_level(words, name)
+    command: Command = import_module(f"provider_console.cli.{name}").COMMAND
+    parser = argparse.ArgumentParser(
+        prog=f"provider-console {name}",
+        description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
+        epilog=f"example:\n  {command.example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common_options()],
+    )
+    command.arguments(parser)
+    words.remove(name)
+    try:
+        arguments = parser.parse_args(words)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else USAGE
+    return _carry_out(command, arguments)
+
+
+def _top_level(words: Sequence[str], name: str | None) -> int:
+    if words and words[0] == "--version":
+        print(f"provider-console {provider_console.__version__}")
+        return 0
+    if name is not None and name not in COMMANDS:
+        print(f"provider-console: unknown command {name!r}{did_you_mean(name, COMMANDS)}", file=sys.stderr)
+        print("provider-console --help lists the commands", file=sys.stderr)
+        return USAGE
+    width = max(map(len, COMMANDS))
+    print("usage: provider-console COMMAND [options]\n\nKeeps AI and translation providers working.\n\ncommands:")
+    for command, line in COMMANDS.items():
+        print(f"  {command:<{width}}  {line}")
+    print("\nprovider-console COMMAND --help explains one of them, with an example.")
+    asked = bool(words) and words[0] in ("-h", "--help")
+    return 0 if asked or not words else USAGE
+
+
+def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
+    output = Output(json=arguments.json, quiet=arguments.quiet)
+    try:
+        with asyncio.Runner() as runner:
+            return runner.run(_interruptible(command, arguments, output))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        output.say("interrupted; what had happened is on record")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; the interpreter must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the edge: every error becomes one sentence and a code
+        return failure(error, output)
+
+
+async def _interruptible(command: Command, arguments: argparse.Namespace, output: Output) -> int:
+    """The command, cancelled by Ctrl-C or SIGTERM in a way that lets it write its records."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a command runs in a task")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows has its own way
+            loop.add_signal_handler(number, task.cancel)
+    return await command.run(arguments, output)

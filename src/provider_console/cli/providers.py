@@ -1,0 +1,78 @@
+"""`providers`: the unified map; `providers enable`, `providers disable`."""
+
+from __future__ import annotations
+
+import argparse
+
+from provider_console.cli.command import Command, console_for
+from provider_console.cli.exits import DONE
+from provider_console.cli.output import Output
+from provider_console.console.views import ProviderView
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=("list", "enable", "disable"), default="list")
+    parser.add_argument("id", nargs="?", help="the provider to enable or disable")
+    parser.add_argument("--category", metavar="C", help="only providers of this category, such as translation")
+    parser.add_argument("--capability", metavar="X", help="only providers with this capability")
+    parser.add_argument(
+        "--sort", metavar="KEY", default="health_score", help="health_score, id, name, tier or state (health_score)"
+    )
+    parser.add_argument("--include-inactive", action="store_true", help="also what is disabled or not adopted")
+
+
+async def _run(arguments: argparse.Namespace, output: Output) -> int:
+    async with console_for(arguments) as console:
+        if arguments.action == "list":
+            views = await console.providers(
+                category=arguments.category,
+                capability=arguments.capability,
+                sort_by=arguments.sort,
+                include_inactive=arguments.include_inactive,
+            )
+            if output.json:
+                output.data(views)
+            elif not views:
+                output.say(
+                    "no provider is active; --include-inactive shows what was found, "
+                    "provider-console demo shows how it works"
+                )
+            else:
+                output.table(
+                    ("PROVIDER", "STATE", "SCORE", "P50 MS", "OK %", "TIER", "DRIVER", "CREDENTIAL", "SOURCES"),
+                    [_row(view) for view in views],
+                )
+            return DONE
+        if arguments.id is None:
+            raise SystemExit(f"provider-console: providers {arguments.action} needs the ID of a provider")
+        view = await console.provider(arguments.id)
+        if arguments.action == "enable" and not view.configured:
+            view = await console.adopt_provider(arguments.id)
+            word = "adopted: its table is in the configuration"
+        else:
+            view = await console.set_provider_enabled(arguments.id, enabled=arguments.action == "enable")
+            word = f"{arguments.action}d"
+        if output.json:
+            output.data(view)
+        else:
+            output.line(f"{view.id} is {word}")
+        return DONE
+
+
+def _row(view: ProviderView) -> tuple[object, ...]:
+    credential = "–" if view.credential is None else view.credential.name + ("" if view.credential.present else " ✗")
+    health = view.health
+    return (
+        view.id,
+        health.why,
+        health.score,
+        health.p50_ms,
+        health.success_rate,
+        view.tier,
+        view.driver,
+        credential,
+        ", ".join(view.sources),
+    )
+
+
+COMMAND = Command(_arguments, _run, "provider-console providers --category translation --sort health_score")

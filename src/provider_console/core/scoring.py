@@ -1,0 +1,170 @@
+"""In which order? A score of 0 to 100 from health, response time and reliability; it never opens a breaker."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+BASE_POINTS: Final = 40.0
+RESPONSE_POINTS: Final = 30.0
+RELIABILITY_POINTS: Final = 30.0
+
+RELIABILITY_DECAY_S: Final = 150.0
+LATENCY_DECAY_S: Final = 60.0
+PRIOR_SAMPLES: Final = 2.0
+"""What the prior latency is worth, in samples."""
+FASTEST_S: Final = 0.3
+"""Answers this quick or quicker get all the points for response."""
+PRIOR_SUCCESSES: Final = 4.5
+PRIOR_EVENTS: Final = 5.0
+PROBE_WEIGHT: Final = 0.5
+
+LATENCY_FLOOR_S: Final = 1e-4
+LATENCY_CEILING_S: Final = 3_600.0
+
+
+class Standing(StrEnum):
+    """What probes, and the traffic that stood in for them, say."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+def base_points(standing: Standing) -> float:
+    """40 healthy, 0 down, 20 when nobody has said anything for three intervals: no data is neutral.
+
+    >>> [base_points(standing) for standing in Standing]
+    [40.0, 0.0, 20.0]
+    """
+    if standing is Standing.UNKNOWN:
+        return BASE_POINTS / 2
+    return BASE_POINTS if standing is Standing.HEALTHY else 0.0
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """A score and what it is made of.
+
+    `samples` and `successes` are the decayed counts behind the reliability, `latency_s` the decayed log-mean behind
+    the response, `low` and `high` the bounds (0 to 1) of the success rate (Wilson, z = 1): shown, never ranked by,
+    because that starves new providers.
+    """
+
+    total: float
+    base: float
+    response: float
+    reliability: float
+    samples: float
+    successes: float
+    latency_s: float
+    low: float
+    high: float
+
+
+class Stats:
+    """Decayed counts of one provider. Observing is on the path of every call: a few multiplications."""
+
+    __slots__ = ("_at", "_events", "_latency_at", "_latency_sum", "_latency_weight", "_successes")
+
+    def __init__(self) -> None:
+        self._at = self._latency_at = -math.inf
+        self._events = self._successes = 0.0
+        self._latency_sum = self._latency_weight = 0.0
+
+    def observe(self, now: float, *, ok: bool, latency_s: float | None = None, weight: float = 1.0) -> None:
+        """One event that counts `weight`; `latency_s` None gives no latency sample (a failure that is no timeout)."""
+        if now != self._at:
+            kept = math.exp((self._at - now) / RELIABILITY_DECAY_S) if now > self._at else 1.0
+            self._events *= kept
+            self._successes *= kept
+            self._at = max(now, self._at)
+        self._events += weight
+        if ok:
+            self._successes += weight
+        if latency_s is not None:
+            if now != self._latency_at:
+                kept = math.exp((self._latency_at - now) / LATENCY_DECAY_S) if now > self._latency_at else 1.0
+                self._latency_sum *= kept
+                self._latency_weight *= kept
+                self._latency_at = max(now, self._latency_at)
+            self._latency_sum += math.log(min(max(latency_s, LATENCY_FLOOR_S), LATENCY_CEILING_S))
+            self._latency_weight += 1.0
+
+    def counts(self, now: float) -> tuple[float, float]:
+        """Decayed successes and events."""
+        if self._events == 0.0:
+            return 0.0, 0.0
+        kept = math.exp(min(0.0, self._at - now) / RELIABILITY_DECAY_S)
+        return self._successes * kept, self._events * kept
+
+    def latency_s(self, now: float, *, prior_s: float | None = None) -> float | None:
+        """The decayed log-mean of latencies, with a prior worth two samples; None with neither samples nor prior."""
+        weight = self._latency_weight
+        kept = 0.0 if weight == 0.0 else math.exp(min(0.0, self._latency_at - now) / LATENCY_DECAY_S)
+        weight *= kept
+        if prior_s is None:
+            return math.exp(self._latency_sum * kept / weight) if weight > 1e-12 else None
+        prior_s = min(max(prior_s, LATENCY_FLOOR_S), LATENCY_CEILING_S)
+        return math.exp((self._latency_sum * kept + PRIOR_SAMPLES * math.log(prior_s)) / (weight + PRIOR_SAMPLES))
+
+
+def response_points(latency_s: float, *, threshold_s: float) -> float:
+    """`30 * clamp(ln(T/L) / ln(T/0.3), 0, 1)`.
+
+    >>> [round(response_points(latency, threshold_s=15), 1) for latency in (0.3, 0.5, 1, 2, 5, 15, 60)]
+    [30.0, 26.1, 20.8, 15.5, 8.4, 0.0, 0.0]
+    """
+    if threshold_s <= FASTEST_S:
+        return RESPONSE_POINTS if latency_s <= threshold_s else 0.0
+    share = math.log(threshold_s / max(latency_s, LATENCY_FLOOR_S)) / math.log(threshold_s / FASTEST_S)
+    return RESPONSE_POINTS * min(1.0, max(0.0, share))
+
+
+def reliability_points(successes: float, events: float) -> float:
+    """`30 * (s + 4.5) / (n + 5)`.
+
+    >>> [round(reliability_points(0, n) / 30, 2) for n in (0, 1, 3, 5)]
+    [0.9, 0.75, 0.56, 0.45]
+    """
+    return RELIABILITY_POINTS * (successes + PRIOR_SUCCESSES) / (events + PRIOR_EVENTS)
+
+
+def score(stats: Stats, now: float, *, base: float, threshold_s: float, prior_latency_s: float) -> Score:
+    """The score of a provider from its stats and the points of its standing.
+
+    >>> round(40 + response_points(1.08, threshold_s=15) + reliability_points(0.971 * 214, 214))
+    89
+    """
+    successes, events = stats.counts(now)
+    latency_s = stats.latency_s(now, prior_s=prior_latency_s) or prior_latency_s
+    response = response_points(latency_s, threshold_s=threshold_s)
+    reliability = reliability_points(successes, events)
+    low, high = wilson(successes, events)
+    return Score(
+        total=base + response + reliability,
+        base=base,
+        response=response,
+        reliability=reliability,
+        samples=events,
+        successes=successes,
+        latency_s=latency_s,
+        low=low,
+        high=high,
+    )
+
+
+def wilson(successes: float, events: float) -> tuple[float, float]:
+    """Bounds of a success rate (Wilson score interval, z = 1); (0, 1) without events.
+
+    >>> wilson(0, 0), [round(bound, 2) for bound in wilson(9, 10)]
+    ((0.0, 1.0), [0.77, 0.96])
+    """
+    if events <= 0.0:
+        return 0.0, 1.0
+    rate = min(1.0, successes / events)
+    centre = rate + 0.5 / events
+    spread = math.sqrt(rate * (1 - rate) / events + 0.25 / events**2)
+    return max(0.0, (centre - spread) / (1 + 1 / events)), min(1.0, (centre + spread) / (1 + 1 / events))

@@ -1,0 +1,257 @@
+"""The map of providers: ask every source, unify what they say, and keep one lane for each provider."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from provider_console.console.events import CatalogChanged
+from provider_console.core.breaker import BreakerState
+from provider_console.core.ports import Clock, HttpFactory, Memory, SecretStore, StoreUnavailable, UsageStore
+from provider_console.core.settings import Settings
+from provider_console.core.unify import unify
+from provider_console.engine.bus import Bus
+from provider_console.engine.lane import Lane
+from provider_console.sdk.driver import Call, Description, Driver
+from provider_console.sdk.errors import SdkError
+from provider_console.sdk.provider import Provider, ProviderDescriptor
+from provider_console.sdk.source import Source
+
+log = logging.getLogger(__name__)
+
+DISCOVER_S: Final = 10.0
+DESCRIBE_S: Final = 5.0
+ITSELF: Final = "provider"
+"""The name under which a provider's own description takes part in unification, after every source."""
+
+Found = tuple[str, ProviderDescriptor]
+
+
+class Catalog:
+    """Providers as last unified. `lanes` is one dictionary for its whole life: others hold it and see it change."""
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, Source],
+        drivers: Mapping[str, Driver],
+        settings: Callable[[], Settings],
+        store: UsageStore,
+        secrets: SecretStore,
+        http: HttpFactory,
+        clock: Clock,
+        rng: random.Random,
+        bus: Bus,
+        on_change: Callable[[], None],
+        on_breaker: Callable[[str, BreakerState, BreakerState], None],
+    ) -> None:
+        self.lanes: dict[str, Lane] = {}
+        self.problems: tuple[str, ...] = ()
+        self._sources = sources
+        self._drivers = drivers
+        self._settings = settings
+        self._store = store
+        self._secrets = secrets
+        self._http = http
+        self._clock = clock
+        self._rng = rng
+        self._bus = bus
+        self._on_change = on_change
+        self._on_breaker = on_breaker
+        self._last_good: dict[str, Sequence[ProviderDescriptor]] = {}
+        self._expires = clock.monotonic()
+        self._refreshing = asyncio.Lock()
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """Every provider, by id."""
+        return tuple(lane.provider for _, lane in sorted(self.lanes.items()))
+
+    async def refresh_if_expired(self) -> None:
+        """Look again once the cache has expired."""
+        if self._clock.monotonic() >= self._expires:
+            await self.refresh()
+
+    async def forget(self) -> None:
+        """Drop what sources and providers last said, and look again."""
+        self._last_good.clear()
+        try:
+            await self._store.forget_descriptions()
+        except StoreUnavailable as error:
+            log.warning("what providers said of themselves could not be forgotten: %s", error)
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Ask every source and build the map anew; figures and breakers of providers that stay are kept."""
+        async with self._refreshing:
+            settings = self._settings()
+            problems: list[str] = []
+            found = await self._discover(problems)
+            memories = await self._memories(problems)
+            providers = self._unify(found, problems)
+            described = await self._describe(providers, memories, problems)
+            if described:
+                providers = self._unify([*found, *described], [])
+            self._settle([self._switched(provider, memories) for provider in providers], settings)
+            await self.find_credentials()
+            self.problems = tuple(problems)
+            self._expires = self._clock.monotonic() + settings.health.cache_expiry / 1000
+            try:
+                await self._store.save_providers(self.providers, self._clock.wall())
+            except StoreUnavailable as error:
+                log.warning("the table of providers could not be written: %s", error)
+
+    async def find_credentials(self, provider_id: str | None = None) -> None:
+        """Look which named credentials are there; a changed value ends the hold of a provider that needed a key."""
+        lanes = [lane for name, lane in self.lanes.items() if provider_id in (None, name) and lane.provider.enabled]
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes:
+                group.create_task(self._find_credential(lane))
+
+    async def _find_credential(self, lane: Lane) -> None:
+        name, need = lane.provider.credential, lane.driver.credential
+        before = lane.missing
+        if need == "none":
+            lane.missing = None
+        elif name is None:
+            lane.missing = "no credential is named" if need == "required" else None
+        else:
+            secret = await self._secrets.get(name)
+            lane.missing = name if secret is None else None
+            if secret is not None and lane.credential is not None and secret != lane.credential:
+                lane.breaker.release()
+            lane.credential = secret
+        if lane.missing != before:
+            self._on_change()
+
+    async def _discover(self, problems: list[str]) -> list[Found]:
+        answers = await asyncio.gather(*(self._ask(name, source, problems) for name, source in self._sources.items()))
+        return [(name, one) for name, answer in zip(self._sources, answers, strict=True) for one in answer]
+
+    async def _ask(self, name: str, source: Source, problems: list[str]) -> Sequence[ProviderDescriptor]:
+        try:
+            async with asyncio.timeout(DISCOVER_S):
+                answer = await source.discover()
+            if not all(isinstance(one, ProviderDescriptor) for one in answer):
+                raise TypeError("it returned something that is not a ProviderDescriptor")
+            self._last_good[name] = tuple(answer)
+        except TimeoutError:
+            problems.append(f"source {name} did not answer within {DISCOVER_S:.0f} s; its last answer is used")
+        except SdkError as error:
+            problems.append(f"source {name}: {error}; its last answer is used")
+        except Exception as error:
+            log.exception("source %s failed", name)
+            problems.append(f"source {name} failed with {type(error).__name__}; its last answer is used")
+        return self._last_good.get(name, ())
+
+    def _unify(self, found: Sequence[Found], problems: list[str]) -> list[Provider]:
+        providers, wrong = unify(found, drivers=self._drivers)
+        problems.extend(problem.message for problem in wrong)
+        return [
+            msgspec.structs.replace(provider, sources=tuple(s for s in provider.sources if s != ITSELF))
+            for provider in providers
+        ]
+
+    async def _memories(self, problems: list[str]) -> Mapping[str, Memory]:
+        try:
+            return await self._store.memories()
+        except StoreUnavailable as error:
+            problems.append(f"what was remembered of providers cannot be read: {error}")
+            return {}
+
+    def _switched(self, provider: Provider, memories: Mapping[str, Memory]) -> Provider:
+        """The provider with the administrator's own switch, which outlives a restart."""
+        memory = memories.get(provider.id)
+        if memory is None or memory.enabled is None or not provider.configured or memory.enabled == provider.enabled:
+            return provider
+        provenance = {**provider.provenance, "enabled": "administrator"}
+        return msgspec.structs.replace(provider, enabled=memory.enabled, provenance=provenance)
+
+    # --- what providers say of themselves ----------------------------------------------------------------------
+
+    async def _describe(
+        self, providers: Sequence[Provider], memories: Mapping[str, Memory], problems: list[str]
+    ) -> list[Found]:
+        wanted = [
+            provider
+            for provider in providers
+            if provider.enabled and (driver := self._drivers.get(provider.driver)) is not None and driver.describes
+        ]
+        answers = await asyncio.gather(*(self._description(one, memories.get(one.id), problems) for one in wanted))
+        return [
+            (
+                ITSELF,
+                ProviderDescriptor(
+                    id=provider.id,
+                    capabilities=answer.capabilities,
+                    models=answer.models,
+                    max_characters=answer.max_characters,
+                ),
+            )
+            for provider, answer in zip(wanted, answers, strict=True)
+            if answer is not None
+        ]
+
+    async def _description(self, provider: Provider, memory: Memory | None, problems: list[str]) -> Description | None:
+        """What a provider last said while that is fresh, else what it says now, else the stale answer."""
+        known: Description | None = None
+        if memory is not None and memory.described is not None and memory.described_at is not None:
+            known = msgspec.json.decode(memory.described, type=Description)
+            age_s = self._clock.wall() - memory.described_at
+            if 0 <= age_s < self._settings().health.cache_expiry / 1000:
+                return known
+        try:
+            credential = None if provider.credential is None else await self._secrets.get(provider.credential)
+            async with asyncio.timeout(DESCRIBE_S):
+                said = await self._drivers[provider.driver].describe(
+                    Call(
+                        provider=provider,
+                        http=self._http.client(network=provider.network),
+                        credential=credential,
+                        timeout_s=DESCRIBE_S,
+                    )
+                )
+            memory = Memory(provider=provider.id, described=msgspec.json.encode(said), described_at=self._clock.wall())
+            await self._store.remember(memory)
+        except StoreUnavailable as error:
+            log.warning("what %s said of itself could not be kept: %s", provider.id, error)
+            return said
+        except Exception as error:  # noqa: BLE001 - the plugin barrier
+            log.info("%s did not describe itself: %s", provider.id, type(error).__name__)
+            problems.append(f"{provider.id} did not say what it can do; what is configured or was last known is used")
+            return known
+        return said
+
+    # --- lanes -------------------------------------------------------------------------------------------------
+
+    def _settle(self, providers: Sequence[Provider], settings: Settings) -> None:
+        before = {name: lane.provider for name, lane in self.lanes.items()}
+        fresh: dict[str, Lane] = {}
+        for provider in providers:
+            driver = self._drivers[provider.driver]
+            lane = self.lanes.get(provider.id)
+            if lane is not None and lane.same_identity(provider, driver):
+                lane.provider = provider
+                lane.breaker.failure_threshold = settings.health.failure_threshold
+            else:
+                lane = Lane(
+                    provider,
+                    driver,
+                    settings=settings,
+                    rng=self._rng,
+                    now=self._clock.monotonic(),
+                    on_change=self._on_breaker,
+                )
+            fresh[provider.id] = lane
+        self.lanes.clear()
+        self.lanes.update(fresh)
+        if before != {name: lane.provider for name, lane in fresh.items()}:
+            self._on_change()
+            self._bus.publish(
+                CatalogChanged(at=self._clock.wall(), providers=tuple(sorted(fresh)), problems=self.problems)
+            )

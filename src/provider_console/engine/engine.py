@@ -1,0 +1,251 @@
+"""The engine: every part put together, started and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from provider_console.core.breaker import BreakerState
+from provider_console.core.ports import (
+    AuditStore,
+    Clock,
+    HttpFactory,
+    Ids,
+    LoadedSettings,
+    ProberLock,
+    SecretStore,
+    SettingsStore,
+    StoreUnavailable,
+    UsageStore,
+)
+from provider_console.core.settings import Settings
+from provider_console.engine.bus import Bus
+from provider_console.engine.catalog import Catalog
+from provider_console.engine.executor import Executor
+from provider_console.engine.lifecycle import Lifecycle
+from provider_console.engine.planner import Planner
+from provider_console.engine.plugins import Plugins
+from provider_console.engine.prober import Prober
+from provider_console.engine.recorder import Recorder
+from provider_console.engine.settings_desk import SettingsDesk
+
+log = logging.getLogger(__name__)
+
+GRACE_S: Final = 5.0
+HISTORY_ATTEMPTS: Final = 2_000
+_UNIT_S: Final[Mapping[str, float]] = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_557_600.0}
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine is built from: the ports, the plugins, and chance. `notices` are sentences from the start."""
+
+    clock: Clock
+    rng: random.Random
+    ids: Ids
+    http: HttpFactory
+    secrets: SecretStore
+    usage: UsageStore
+    audit: AuditStore
+    settings_store: SettingsStore
+    loaded: LoadedSettings
+    lock: ProberLock
+    plugins: Plugins
+    config_file: str = "config.toml"
+    author: str = "engine"
+    redact: Callable[[str], str] = str
+    notices: tuple[str, ...] = ()
+
+
+class Engine:
+    """All parts of a running engine. Make one with `running`."""
+
+    def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
+        self.parts = parts
+        self.lifecycle = lifecycle
+        self.bus = Bus()
+        self.desk = SettingsDesk(
+            parts.settings_store,
+            parts.loaded,
+            parts.plugins.sections,
+            file=parts.config_file,
+            clock=parts.clock,
+            bus=self.bus,
+            author=parts.author,
+            applied=self._settings_applied,
+        )
+        self.recorder = Recorder(parts.usage, clock=parts.clock, bus=self.bus)
+        self.catalog = Catalog(
+            sources=parts.plugins.sources,
+            drivers=parts.plugins.drivers,
+            settings=self.settings,
+            store=parts.usage,
+            secrets=parts.secrets,
+            http=parts.http,
+            clock=parts.clock,
+            rng=parts.rng,
+            bus=self.bus,
+            on_change=self._order_changed,
+            on_breaker=self._breaker_moved,
+        )
+        self.planner = Planner(self.catalog.lanes, self.settings, parts.plugins.rankers)
+        hooks = tuple(parts.plugins.classify_hooks)
+        self.prober = Prober(
+            lanes=self.catalog.lanes,
+            settings=self.settings,
+            store=parts.usage,
+            secrets=parts.secrets,
+            http=parts.http,
+            recorder=self.recorder,
+            clock=parts.clock,
+            rng=parts.rng,
+            bus=self.bus,
+            lock=parts.lock,
+            on_change=self.planner.invalidate,
+            hooks=hooks,
+            redact=parts.redact,
+        )
+        self.executor = Executor(
+            lanes=self.catalog.lanes,
+            planner=self.planner,
+            settings=self.settings,
+            kinds=parts.plugins.kinds,
+            clock=parts.clock,
+            rng=parts.rng,
+            ids=parts.ids,
+            http=parts.http,
+            secrets=parts.secrets,
+            recorder=self.recorder,
+            bus=self.bus,
+            classify_hooks=hooks,
+            redact=parts.redact,
+        )
+        self.notices = list(parts.notices)
+
+    def settings(self) -> Settings:
+        """The settings of this moment."""
+        return self.desk.settings
+
+    async def start(self, *, background: bool) -> None:
+        """Find providers and recall what is known; with `background`, probe and watch the configuration too."""
+        parts = self.parts
+        if parts.plugins.listens:
+            self.bus.tap(parts.plugins.notify)
+        self.lifecycle.start(self.recorder.run(), "recorder")
+        await self.catalog.refresh()
+        try:
+            await self._recall()
+        except StoreUnavailable as error:
+            self.notices.append(str(error))
+        if background:
+            self.lifecycle.start(self.prober.run(), "prober")
+            self.lifecycle.start(self.desk.watch(), "settings")
+            self.lifecycle.start(self._tend(), "catalog")
+
+    async def _recall(self) -> None:
+        parts = self.parts
+        crashed = await parts.usage.abandon()
+        if crashed:
+            self.notices.append(
+                f"{len(crashed)} execution{'s' * (len(crashed) > 1)} had no end when the console stopped; "
+                "the record says unknown_crashed"
+            )
+        await self.prober.recall()
+        await self._recall_latencies()
+
+    async def _recall_latencies(self) -> None:
+        """The prior of each provider's latency, and its median of the day, from the attempts on record."""
+        wall = self.parts.clock.wall()
+        latencies: dict[str, list[float]] = {}
+        for row in await self.parts.usage.attempts(since=wall - 86_400.0, limit=HISTORY_ATTEMPTS):
+            if row.ok:
+                latencies.setdefault(row.provider, []).append(row.duration_ms / 1000)
+        for name, values in latencies.items():
+            lane = self.catalog.lanes.get(name)
+            if lane is not None:
+                lane.history_latency_s = lane.history_median_s = sorted(values)[len(values) // 2]
+
+    async def _tend(self) -> None:
+        """Look at the sources again when the cache expires, write ages of secrets, forget what is too old."""
+        parts = self.parts
+        pruned_at = -1e9
+        while True:
+            await parts.clock.sleep(1.0)
+            await self.catalog.refresh_if_expired()
+            now = parts.clock.monotonic()
+            if now - pruned_at < 3_600.0:
+                continue
+            pruned_at = now
+            try:
+                await parts.secrets.flush()
+                await parts.usage.prune(parts.clock.wall() - keep_s(self.settings().history.keep_attempts))
+            except StoreUnavailable as error:
+                log.warning("old records could not be deleted: %s", error)
+
+    async def _settings_applied(self, _settings: Settings) -> None:
+        self.planner.invalidate()
+        await self.catalog.refresh()
+
+    def _order_changed(self) -> None:
+        self.planner.invalidate()
+
+    def _breaker_moved(self, provider_id: str, before: BreakerState, after: BreakerState) -> None:
+        self.planner.invalidate()
+        self.prober.breaker_moved(provider_id, before, after)
+
+    async def stop(self, grace_s: float) -> None:
+        """Drain, and write what there is to write."""
+        await self.executor.drain(grace_s)
+        self.bus.close()
+        await self.recorder.flush()
+        try:
+            await self.parts.secrets.flush()
+        except StoreUnavailable as error:
+            log.warning("the ages of credentials could not be written: %s", error)
+
+
+def keep_s(text: str) -> float:
+    """Seconds of a span such as `30d`.
+
+    >>> keep_s("30d"), keep_s("2h")
+    (2592000.0, 7200.0)
+    """
+    return int(text[:-1]) * _UNIT_S[text[-1]]
+
+
+@asynccontextmanager
+async def running(parts: Parts, *, background: bool = True, grace_s: float = GRACE_S) -> AsyncIterator[Engine]:
+    """A started engine; at the end it drains, writes its records and closes what it was given."""
+    async with _closing(parts), Lifecycle() as lifecycle:
+        engine = Engine(parts, lifecycle)
+        try:
+            await engine.start(background=background)
+            yield engine
+        finally:
+            await _to_the_end(engine.stop(grace_s))
+
+
+@asynccontextmanager
+async def _closing(parts: Parts) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        closers: Sequence[Callable[[], Awaitable[None]]] = (parts.http.aclose, parts.usage.close, parts.audit.close)
+        for close in closers:
+            await _to_the_end(close())
+        parts.lock.release()
+
+
+async def _to_the_end(work: Awaitable[None]) -> None:
+    """Await something even while a cancel is under way: records are written whatever ends the program."""
+    task = asyncio.ensure_future(work)  # noqa: TID251 - shielded and awaited in this very function
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -1,0 +1,486 @@
+"""The engine in this process as a `Console`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from provider_console.console.errors import BadRequest, SecretRefused, StorageUnavailable
+from provider_console.console.events import Event
+from provider_console.console.views import (
+    AnalyticsView,
+    AuditEntry,
+    AuditVerdict,
+    CheckView,
+    ConfigView,
+    CoverageEntry,
+    ExecutionReport,
+    ExecutionSummary,
+    Explanation,
+    Finding,
+    KindView,
+    PluginView,
+    ProviderView,
+    RevisionView,
+    SecretBackend,
+    SecretView,
+    SystemHealth,
+    iso,
+)
+from provider_console.core.nearest import did_you_mean
+from provider_console.core.ports import ExecutionRow, Memory, SecretsUnavailable, StoreUnavailable
+from provider_console.core.settings import limits
+from provider_console.engine.coverage_desk import coverage_entries
+from provider_console.engine.doctor import examine
+from provider_console.engine.engine import Engine
+from provider_console.engine.executor import ProviderHandle
+from provider_console.engine.lane import Lane
+from provider_console.engine.operations import build_operation
+from provider_console.engine.portraits import SORTS, analytics_view, provider_view, sort_views, system_health
+from provider_console.engine.standing import category_medians
+from provider_console.engine.streams import stream
+from provider_console.engine.trace import Execution, excluded, plan_entry
+from provider_console.sdk.operation import Chunk, Operation, RetryPolicy
+from provider_console.sdk.secret import Secret
+
+T = TypeVar("T")
+
+
+class EngineConsole:
+    """Implements `Console` on an engine, and the calls that only code in the same process can make."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._parts = engine.parts
+
+    # --- for code in this process ------------------------------------------------------------------------------
+
+    async def execute_with_fallback(
+        self,
+        work: Callable[[ProviderHandle, int], Awaitable[Any]],
+        *,
+        category: str,
+        kind: str = "custom",
+        required_capabilities: Sequence[str] = (),
+        providers: Sequence[str] | None = None,
+        max_providers: int | None = None,
+        deadline_s: float | None = None,
+        idempotent: bool = True,
+        policy: RetryPolicy | None = None,
+        wait: bool = False,
+    ) -> Execution:
+        """Run a caller's own coroutine function with fallback: `work(provider, attempt)` is called for each attempt.
+
+        The answer is in `result` of the execution, everything that happened in its `report()`. Errors of the SDK,
+        of HTTP and of the system count against the provider; any other exception ends the operation and passes.
+
+        Raises:
+            ConsoleError: `NoProvider`, `OperationFailed`, `OutcomeUnknown` or `Draining`.
+        """
+        operation = Operation(
+            kind=kind,
+            category=category,
+            capabilities=tuple(required_capabilities),
+            providers=None if providers is None else tuple(providers),
+            max_providers=max_providers,
+            deadline_s=deadline_s,
+            idempotent=idempotent,
+            policy=policy,
+            wait=wait,
+        )
+        return await self._engine.executor.execute(operation, work=work)
+
+    # --- providers and health ----------------------------------------------------------------------------------
+
+    async def providers(
+        self,
+        *,
+        category: str | None = None,
+        capability: str | None = None,
+        sort_by: str = "health_score",
+        include_inactive: bool = False,
+    ) -> Sequence[ProviderView]:
+        """See `Console.providers`."""
+        views = await self._views()
+        if sort_by not in SORTS:
+            raise BadRequest(f"cannot sort by {sort_by!r}{did_you_mean(sort_by, SORTS)}", field="sort")
+        self._check_known(category, capability, views)
+        return sort_views(
+            (
+                view
+                for view in views
+                if (include_inactive or view.enabled)
+                and (category is None or category in view.categories)
+                and (capability is None or _offers(view, capability))
+            ),
+            sort_by,
+        )
+
+    async def provider(self, provider_id: str) -> ProviderView:
+        """See `Console.provider`."""
+        lane = self._lane(provider_id)
+        return next(view for view in await self._views([lane]))
+
+    async def set_provider_enabled(self, provider_id: str, *, enabled: bool) -> ProviderView:
+        """See `Console.set_provider_enabled`."""
+        lane = self._lane(provider_id)
+        if not lane.provider.configured:
+            raise BadRequest(
+                f"{provider_id} was found, not configured; adopt it first: provider-console providers enable {provider_id}",
+                field="provider",
+            )
+        try:
+            await self._parts.usage.remember(Memory(provider=provider_id, enabled=enabled))
+        except StoreUnavailable as error:
+            raise StorageUnavailable(str(error)) from error
+        await self._engine.catalog.refresh()
+        return await self.provider(provider_id)
+
+    async def adopt_provider(self, provider_id: str) -> ProviderView:
+        """See `Console.adopt_provider`."""
+        provider = self._lane(provider_id).provider
+        if provider.configured:
+            raise BadRequest(f"{provider_id} is configured already", field="provider")
+        section = self._parts.plugins.driver_section.get(provider.driver)
+        if section is None:
+            raise BadRequest(
+                f"the plugin of driver {provider.driver} has no table for providers; configure {provider_id} by hand",
+                field="provider",
+            )
+        table = {
+            "driver": provider.driver,
+            "credential": provider.credential,
+            "base_url": provider.base_url,
+            "network": provider.network,
+            "enabled": True,
+        }
+        known = {key: value for key, value in table.items() if value is not None}
+        await self._engine.desk.set(f"{section}.providers.{provider_id}", known)
+        return await self.provider(provider_id)
+
+    async def health(self) -> SystemHealth:
+        """See `Console.health`."""
+        engine = self._engine
+        if not engine.prober.probing:
+            await self._stored(engine.prober.recall())
+        return system_health(
+            await self._views(),
+            last_check=engine.prober.last_check_wall,
+            next_check=engine.prober.next_check_wall,
+            probing=engine.prober.probing,
+            notices=self._notices(),
+        )
+
+    async def check(self, provider_id: str | None = None) -> Sequence[CheckView]:
+        """See `Console.check`."""
+        engine = self._engine
+        self._parts.secrets.forget()
+        if provider_id is None:
+            lanes = [lane for _, lane in sorted(engine.catalog.lanes.items()) if lane.provider.enabled]
+        else:
+            lanes = [self._lane(provider_id)]
+        checks = await engine.prober.check_all(lanes)
+        await engine.recorder.flush()
+        return checks
+
+    async def coverage(self) -> Sequence[CoverageEntry]:
+        """See `Console.coverage`."""
+        return coverage_entries(self._engine)
+
+    async def clear_cache(self) -> int:
+        """See `Console.clear_cache`."""
+        await self._engine.catalog.forget()
+        return len(self._engine.catalog.lanes)
+
+    # --- operations --------------------------------------------------------------------------------------------
+
+    async def kinds(self) -> Sequence[KindView]:
+        """See `Console.kinds`."""
+        return [
+            KindView(name=kind.name, title=kind.title, category=kind.category, fields=tuple(kind.fields))
+            for _, kind in sorted(self._parts.plugins.kinds.items())
+        ]
+
+    async def operation(
+        self, kind: str, payload: Mapping[str, Any], *, options: Mapping[str, Any] | None = None
+    ) -> Operation:
+        """See `Console.operation`."""
+        lanes = self._engine.catalog.lanes
+        category = (options or {}).get("category")
+        known = {name for lane in lanes.values() for name in lane.provider.categories}
+        if category is not None and category not in known | {k.category for k in self._parts.plugins.kinds.values()}:
+            raise BadRequest(f"unknown category {category!r}{did_you_mean(category, known)}", field="category")
+        return build_operation(
+            self._parts.plugins.kinds,
+            kind,
+            payload,
+            options=options,
+            capabilities=[c for lane in lanes.values() for c in lane.provider.capabilities],
+            providers=lanes,
+        )
+
+    async def execute(self, operation: Operation) -> ExecutionReport:
+        """See `Console.execute`."""
+        execution = await self._engine.executor.execute(operation)
+        return execution.report()
+
+    async def execute_stream(self, operation: Operation) -> AsyncIterator[Chunk | ExecutionReport]:
+        """See `Console.execute_stream`."""
+        streamed = msgspec.structs.replace(operation, stream=True)
+        async for item in stream(self._engine.executor, self._engine.lifecycle, streamed):
+            yield item
+
+    async def explain(self, operation: Operation) -> Explanation:
+        """See `Console.explain`."""
+        engine = self._engine
+        decision = engine.planner.plan(operation, self._parts.clock.monotonic())
+        bounds = limits(engine.settings(), operation.category)
+        count = operation.max_providers or bounds.max_providers
+        notes = [f"at most {count} of {len(decision.plan)} are tried"] if len(decision.plan) > count else []
+        problem = engine.planner.order_problem()
+        return Explanation(
+            operation=operation.kind,
+            category=operation.category,
+            plan=tuple(plan_entry(choice) for choice in decision.plan),
+            excluded=excluded(decision),
+            notes=(*notes, *([problem] if problem else [])),
+        )
+
+    async def cancel(self, execution_id: str) -> bool:
+        """See `Console.cancel`."""
+        return self._engine.executor.cancel(execution_id)
+
+    async def executions(self, *, limit: int = 50, before: str | None = None) -> Sequence[ExecutionSummary]:
+        """See `Console.executions`."""
+        await self._engine.recorder.flush()
+        return [_summary(row) for row in await self._stored(self._parts.usage.executions(limit=limit, before=before))]
+
+    async def execution(self, execution_id: str) -> ExecutionReport:
+        """See `Console.execution`."""
+        running = self._engine.executor.running.get(execution_id)
+        if running is not None:
+            return running.report(with_result=False)
+        await self._engine.recorder.flush()
+        row = await self._stored(self._parts.usage.execution(execution_id))
+        if row is None:
+            raise BadRequest(f"there is no execution {execution_id}", field="execution_id")
+        if row.report is None:
+            return ExecutionReport(
+                execution_id=row.id,
+                operation=row.kind,
+                category=row.category,
+                status="unknown_crashed",
+                started_at=iso(row.at),
+                elapsed_ms=0.0,
+                hint="the console stopped before it ended; whether it took effect is not known",
+            )
+        return msgspec.json.decode(row.report, type=ExecutionReport)
+
+    async def analytics(self, provider_id: str | None = None) -> AnalyticsView:
+        """See `Console.analytics`."""
+        lanes = list(self._engine.catalog.lanes.values()) if provider_id is None else [self._lane(provider_id)]
+        return analytics_view(
+            lanes, provider=provider_id, now=self._parts.clock.monotonic(), settings=self._engine.settings()
+        )
+
+    # --- configuration -----------------------------------------------------------------------------------------
+
+    async def config(self) -> ConfigView:
+        """See `Console.config`."""
+        return await self._engine.desk.view()
+
+    async def config_text(self) -> tuple[str, str]:
+        """See `Console.config_text`."""
+        return await self._engine.desk.text()
+
+    async def validate_config(self, text: str, *, file: str = "config.toml") -> ConfigView:
+        """See `Console.validate_config`."""
+        return await self._engine.desk.validate(text, file=file)
+
+    async def set_config(self, key: str, value: object) -> ConfigView:
+        """See `Console.set_config`."""
+        return await self._engine.desk.set(key, value)
+
+    async def replace_config(self, text: str, *, revision: str, reason: str) -> ConfigView:
+        """See `Console.replace_config`."""
+        return await self._engine.desk.put(text, revision=revision, reason=reason)
+
+    async def config_history(self, *, limit: int = 50) -> Sequence[RevisionView]:
+        """See `Console.config_history`."""
+        return await self._engine.desk.history(limit=limit)
+
+    async def restore_config(self, revision_id: int) -> ConfigView:
+        """See `Console.restore_config`."""
+        return await self._engine.desk.restore(revision_id)
+
+    # --- secrets -----------------------------------------------------------------------------------------------
+
+    async def secrets(self) -> Sequence[SecretView]:
+        """See `Console.secrets`."""
+        return [await self._secret(name) for name in await self._stored(self._parts.secrets.names())]
+
+    async def secret_backend(self) -> SecretBackend:
+        """See `Console.secret_backend`."""
+        return await self._parts.secrets.backend()
+
+    async def set_secret(self, name: str, value: Secret) -> SecretView:
+        """See `Console.set_secret`."""
+        try:
+            await self._parts.secrets.set(name, value)
+        except SecretsUnavailable as error:
+            raise SecretRefused(str(error)) from error
+        except ValueError as error:
+            raise BadRequest(str(error), field="value") from error
+        await self._engine.catalog.refresh()
+        return await self._secret(name)
+
+    async def test_secret(self, name: str) -> Sequence[CheckView]:
+        """See `Console.test_secret`."""
+        self._parts.secrets.forget(name)
+        lanes = [lane for lane in self._engine.catalog.lanes.values() if lane.provider.credential == name]
+        if not lanes:
+            raise BadRequest(f"no provider uses {name}; name it as `credential` in a provider's table", field="name")
+        checks = await self._engine.prober.check_all([lane for lane in lanes if lane.provider.enabled])
+        await self._engine.recorder.flush()
+        return checks
+
+    async def delete_secret(self, name: str) -> bool:
+        """See `Console.delete_secret`."""
+        try:
+            deleted = await self._parts.secrets.delete(name)
+        except SecretsUnavailable as error:
+            raise SecretRefused(str(error)) from error
+        await self._engine.catalog.refresh()
+        return deleted
+
+    # --- the console itself ------------------------------------------------------------------------------------
+
+    async def audit(self, *, since: float = 0.0, limit: int = 200) -> Sequence[AuditEntry]:
+        """See `Console.audit`."""
+        rows = await self._stored(self._parts.audit.rows(since=since, limit=limit))
+        return [
+            AuditEntry(
+                seq=row.seq,
+                at=iso(row.at),
+                actor=row.actor,
+                role=row.role,
+                front_end=row.front_end,
+                action=row.action,
+                subject=row.subject,
+                phase=row.phase,
+                refers_to=row.refers_to,
+                result=row.result,
+                before=row.before,
+                after=row.after,
+            )
+            for row in rows
+        ]
+
+    async def verify_audit(self) -> AuditVerdict:
+        """See `Console.verify_audit`."""
+        return await self._stored(self._parts.audit.verify())
+
+    async def plugins(self) -> Sequence[PluginView]:
+        """See `Console.plugins`."""
+        return self._parts.plugins.views()
+
+    async def doctor(self) -> Sequence[Finding]:
+        """See `Console.doctor`."""
+        return await examine(self._engine)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """See `Console.events`."""
+        async for event in self._engine.bus.listen():
+            yield event
+
+    # --- small things ------------------------------------------------------------------------------------------
+
+    def _lane(self, provider_id: str) -> Lane:
+        lanes = self._engine.catalog.lanes
+        lane = lanes.get(provider_id)
+        if lane is None:
+            known = "" if lanes else "; none is configured"
+            raise BadRequest(
+                f"unknown provider {provider_id!r}{did_you_mean(provider_id, lanes)}{known}", field="provider"
+            )
+        return lane
+
+    async def _views(self, lanes: Sequence[Lane] | None = None) -> list[ProviderView]:
+        parts, settings = self._parts, self._engine.settings()
+        every = list(self._engine.catalog.lanes.values())
+        medians = category_medians(every, now=parts.clock.monotonic())
+        last = await self._stored(parts.usage.latest_checks())
+        return [
+            provider_view(
+                lane,
+                now=parts.clock.monotonic(),
+                wall=parts.clock.wall(),
+                settings=settings,
+                medians=medians,
+                credential=None
+                if lane.provider.credential is None
+                else await parts.secrets.info(lane.provider.credential),
+                last=last.get(lane.provider.id),
+            )
+            for lane in (every if lanes is None else lanes)
+        ]
+
+    async def _secret(self, name: str) -> SecretView:
+        info = await self._parts.secrets.info(name)
+        return SecretView(
+            name=name,
+            present=info.present,
+            backend=info.backend,
+            age_ms=None if info.age_s is None else info.age_s * 1000,
+            last_success_age_ms=None if info.last_success_age_s is None else info.last_success_age_s * 1000,
+            used_by=tuple(sorted(p.id for p in self._engine.catalog.providers if p.credential == name)),
+        )
+
+    def _check_known(self, category: str | None, capability: str | None, views: Sequence[ProviderView]) -> None:
+        categories = {name for view in views for name in view.categories} | {
+            kind.category for kind in self._parts.plugins.kinds.values()
+        }
+        if category is not None and category not in categories:
+            raise BadRequest(f"unknown category {category!r}{did_you_mean(category, categories)}", field="category")
+        abilities = {
+            c.partition(":")[0] for driver in self._parts.plugins.drivers.values() for c in driver.capabilities
+        }
+        abilities |= {c.partition(":")[0] for view in views for c in view.capabilities}
+        if capability is not None and capability.partition(":")[0] not in abilities:
+            raise BadRequest(
+                f"unknown capability {capability!r}{did_you_mean(capability, abilities)}", field="capability"
+            )
+
+    def _notices(self) -> list[str]:
+        engine = self._engine
+        notices = [*engine.notices, *engine.catalog.problems, *engine.lifecycle.failures]
+        if engine.desk.problem is not None:
+            notices.append(f"the configuration on disk is not in force: {engine.desk.problem}")
+        if engine.recorder.problem is not None:
+            notices.append(f"{engine.recorder.problem} ({engine.recorder.dropped} rows dropped)")
+        order = engine.planner.order_problem()
+        return notices if order is None else [*notices, order]
+
+    async def _stored(self, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except StoreUnavailable as error:
+            raise StorageUnavailable(str(error)) from error
+
+
+def _offers(view: ProviderView, capability: str) -> bool:
+    return any(own == capability or own.partition(":")[0] == capability for own in view.capabilities)
+
+
+def _summary(row: ExecutionRow) -> ExecutionSummary:
+    return ExecutionSummary(
+        execution_id=row.id,
+        operation=row.kind,
+        category=row.category,
+        started_at=iso(row.at),
+        status=row.status,
+        provider=row.provider,
+        elapsed_ms=row.elapsed_ms,
+    )

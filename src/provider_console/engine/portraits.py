@@ -1,0 +1,169 @@
+"""Turns lanes into what a front end sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from provider_console.console.views import (
+    AnalyticsView,
+    CredentialView,
+    HealthState,
+    ProviderHealth,
+    ProviderView,
+    SystemHealth,
+    iso,
+)
+from provider_console.core.ports import CheckRow
+from provider_console.core.settings import Settings
+from provider_console.core.window import merge_figures
+from provider_console.engine.lane import Lane
+from provider_console.engine.standing import category_medians, lane_score, state_of
+from provider_console.engine.trace import score_view
+from provider_console.sdk.context import CredentialInfo
+
+_WORST_FIRST: Final = {
+    HealthState.UNHEALTHY: 0,
+    HealthState.DEGRADED: 1,
+    HealthState.HELD: 2,
+    HealthState.UNKNOWN: 3,
+    HealthState.HEALTHY: 4,
+    HealthState.OFF: 5,
+}
+_TIERS: Final = {"primary": 0, "secondary": 1, "fallback": 2}
+
+SORTS: Final = ("health_score", "id", "name", "tier", "state")
+
+
+def provider_view(
+    lane: Lane,
+    *,
+    now: float,
+    wall: float,
+    settings: Settings,
+    medians: Mapping[str, float],
+    credential: CredentialInfo | None,
+    last: CheckRow | None,
+) -> ProviderView:
+    """One provider with its health of this moment."""
+    provider = lane.provider
+    median_s = next((medians[c] for c in provider.categories if c in medians), None)
+    score = lane_score(lane, now=now, settings=settings, median_s=median_s)
+    state, why = state_of(lane, now=now, settings=settings, total=score.total)
+    figures = lane.window.figures(now)
+    down_s = None if lane.down_since is None else now - lane.down_since
+    return ProviderView(
+        id=provider.id,
+        name=provider.name(settings.appearance.language),
+        categories=provider.categories,
+        capabilities=provider.capabilities,
+        models=provider.models,
+        driver=provider.driver,
+        tier=provider.tier,
+        network=provider.network,
+        region=provider.region,
+        base_url=provider.base_url,
+        enabled=provider.enabled,
+        configured=provider.configured,
+        sources=provider.sources,
+        credential=None
+        if provider.credential is None
+        else CredentialView(
+            name=provider.credential,
+            present=credential is not None and credential.present,
+            backend=None if credential is None else credential.backend,
+            age_ms=None if credential is None or credential.age_s is None else credential.age_s * 1000,
+        ),
+        provenance=provider.provenance,
+        contradictions=provider.contradictions,
+        cost=provider.cost,
+        health=ProviderHealth(
+            state=state,
+            why=why,
+            score=round(score.total, 1),
+            breaker=lane.breaker.state(now).value,
+            terms=score_view(score),
+            success_rate=_rate(figures.successes, figures.requests),
+            p50_ms=figures.p50_ms,
+            p95_ms=figures.p95_ms,
+            last_check=None if last is None else iso(last.at),
+            last_error=lane.last_error,
+            since=None if down_s is None else iso(wall - down_s),
+            down_ms=None if down_s is None else round(down_s * 1000, 1),
+        ),
+    )
+
+
+def sort_views(views: Iterable[ProviderView], sort_by: str) -> list[ProviderView]:
+    """Providers in one of the orders of `SORTS`."""
+    keys = {
+        "health_score": lambda v: (-v.health.score, v.id),
+        "id": lambda v: v.id,
+        "name": lambda v: (v.name.casefold(), v.id),
+        "tier": lambda v: (_TIERS[v.tier], -v.health.score, v.id),
+        "state": lambda v: (_WORST_FIRST[v.health.state], -v.health.score, v.id),
+    }
+    return sorted(views, key=keys[sort_by])
+
+
+def system_health(
+    views: Sequence[ProviderView],
+    *,
+    last_check: float | None,
+    next_check: float | None,
+    probing: bool,
+    notices: Iterable[str],
+) -> SystemHealth:
+    """The whole map in numbers; held providers count as unhealthy, unknown ones count nowhere."""
+    counts = {state: sum(view.health.state is state for view in views) for state in HealthState}
+    healthy, degraded = counts[HealthState.HEALTHY], counts[HealthState.DEGRADED]
+    known = healthy + degraded + counts[HealthState.UNHEALTHY] + counts[HealthState.HELD]
+    return SystemHealth(
+        overall_health=overall_health(healthy=healthy, degraded=degraded, known=known),
+        healthy=healthy,
+        degraded=degraded,
+        unhealthy=counts[HealthState.UNHEALTHY] + counts[HealthState.HELD],
+        unknown=counts[HealthState.UNKNOWN],
+        held=counts[HealthState.HELD],
+        off=counts[HealthState.OFF],
+        last_health_check=None if last_check is None else iso(last_check),
+        next_health_check=None if next_check is None else iso(next_check),
+        prober=probing,
+        providers=tuple(sort_views(views, "state")),
+        notices=tuple(notices),
+    )
+
+
+def overall_health(*, healthy: int, degraded: int, known: int) -> float:
+    """Percentage: a degraded provider counts half; 0 when nothing is known.
+
+    >>> overall_health(healthy=3, degraded=1, known=5), overall_health(healthy=0, degraded=0, known=0)
+    (70.0, 0.0)
+    """
+    return round(100 * (healthy + degraded / 2) / known, 1) if known else 0.0
+
+
+def analytics_view(lanes: Sequence[Lane], *, provider: str | None, now: float, settings: Settings) -> AnalyticsView:
+    """The live window of some lanes, merged."""
+    medians = category_medians(lanes, now=now)
+    merged = lanes[0].window.figures(now) if len(lanes) == 1 else merge_figures([lane.window for lane in lanes], now)
+    score = None
+    if provider is not None and lanes:
+        median_s = next((medians[c] for c in lanes[0].provider.categories if c in medians), None)
+        score = round(lane_score(lanes[0], now=now, settings=settings, median_s=median_s).total, 1)
+    return AnalyticsView(
+        provider=provider,
+        window_ms=float(settings.health.performance_window),
+        total_requests=merged.requests,
+        success_rate=_rate(merged.successes, merged.requests),
+        average_response_time=merged.mean_ms,
+        p50=merged.p50_ms,
+        p95=merged.p95_ms,
+        p99=merged.p99_ms,
+        health_score=score,
+        error_classes=dict(merged.error_classes),
+    )
+
+
+def _rate(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 2) if whole else None

@@ -1,0 +1,184 @@
+"""The configuration in force: reload, edit, revisions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from provider_console.console.errors import BadRequest, ConfigurationInvalid, Conflict, StorageUnavailable
+from provider_console.console.events import SettingsRejected, SettingsReloaded
+from provider_console.console.views import ConfigView, RevisionView, SettingView, iso
+from provider_console.core.ports import (
+    Clock,
+    LoadedSettings,
+    SettingsConflict,
+    SettingsInvalid,
+    SettingsStore,
+    StoreUnavailable,
+)
+from provider_console.core.settings import Settings
+from provider_console.engine.bus import Bus
+from provider_console.sdk.context import SettingsSection
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 2.0
+
+
+class SettingsDesk:
+    """Holds one snapshot of the settings at a time; a change is one new snapshot, or none at all."""
+
+    def __init__(
+        self,
+        store: SettingsStore,
+        loaded: LoadedSettings,
+        sections: Sequence[SettingsSection],
+        *,
+        file: str,
+        clock: Clock,
+        bus: Bus,
+        author: str,
+        applied: Callable[[Settings], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._loaded = loaded
+        self._sections = tuple(sections)
+        self._file = file
+        self._clock = clock
+        self._bus = bus
+        self._author = author
+        self._applied = applied
+        self.problem: str | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this moment."""
+        return self._loaded.settings
+
+    async def watch(self) -> None:
+        """Look at the file every 2 s until cancelled."""
+        while True:
+            await self._clock.sleep(LOOK_S)
+            if await self._store.changed():
+                await self.reload()
+
+    async def reload(self) -> None:
+        """Take the file as it is now; an invalid one leaves the last good one in force and says so."""
+        try:
+            loaded = await self._store.load(self._sections)
+        except SettingsInvalid as error:
+            self.problem = str(error)
+            self._bus.publish(SettingsRejected(at=self._clock.wall(), problem=self.problem))
+            return
+        self.problem = None
+        await self._take(loaded)
+
+    async def _take(self, loaded: LoadedSettings) -> None:
+        changed = loaded.settings != self._loaded.settings
+        self._loaded = loaded
+        if changed:
+            await self._applied(loaded.settings)
+            self._bus.publish(SettingsReloaded(at=self._clock.wall(), revision=loaded.settings.revision))
+
+    async def view(self) -> ConfigView:
+        """Every setting with its origin."""
+        return self._view(self._loaded)
+
+    async def text(self) -> tuple[str, str]:
+        """The file's text and the revision it belongs to."""
+        return await self._store.text(), self._loaded.settings.revision
+
+    async def validate(self, text: str, *, file: str) -> ConfigView:
+        """What a text would mean.
+
+        Raises:
+            ConfigurationInvalid: it could not be used.
+        """
+        try:
+            return self._view(self._store.validate(text, self._sections, file=file))
+        except SettingsInvalid as error:
+            raise ConfigurationInvalid(str(error).splitlines()) from error
+
+    async def set(self, key: str, value: object) -> ConfigView:
+        """Set one key in the file.
+
+        Raises:
+            BadRequest, ConfigurationInvalid, Conflict, StorageUnavailable
+        """
+        try:
+            text = await self._store.edited(key, value)
+        except SettingsInvalid as error:
+            raise BadRequest(str(error), field=key) from error
+        return await self.put(text, revision=self._loaded.settings.revision, reason=f"set {key}")
+
+    async def put(self, text: str, *, revision: str, reason: str) -> ConfigView:
+        """Save a whole text.
+
+        Raises:
+            ConfigurationInvalid, Conflict, StorageUnavailable
+        """
+        try:
+            loaded = await self._store.put(text, self._sections, revision=revision, author=self._author, reason=reason)
+        except SettingsInvalid as error:
+            raise ConfigurationInvalid(str(error).splitlines()) from error
+        except SettingsConflict as error:
+            raise Conflict(str(error)) from error
+        except StoreUnavailable as error:
+            raise StorageUnavailable(str(error)) from error
+        self.problem = None
+        await self._take(loaded)
+        return self._view(loaded)
+
+    async def history(self, *, limit: int) -> Sequence[RevisionView]:
+        """Versions, newest first."""
+        try:
+            revisions = await self._store.revisions(limit=limit)
+        except StoreUnavailable as error:
+            raise StorageUnavailable(str(error)) from error
+        return [
+            RevisionView(id=r.id, at=iso(r.at), author=r.author, reason=r.reason, hash=r.hash, valid=r.valid)
+            for r in revisions
+        ]
+
+    async def restore(self, revision_id: int) -> ConfigView:
+        """Make an earlier version the one in force.
+
+        Raises:
+            BadRequest: there is no such version. ConfigurationInvalid: it would no longer be valid.
+        """
+        for revision in await self._store.revisions(limit=10_000):
+            if revision.id == revision_id:
+                return await self.put(
+                    revision.text, revision=self._loaded.settings.revision, reason=f"restore revision {revision_id}"
+                )
+        raise BadRequest(
+            f"there is no revision {revision_id}; provider-console config history lists them", field="revision_id"
+        )
+
+    def _view(self, loaded: LoadedSettings) -> ConfigView:
+        return ConfigView(
+            revision=loaded.settings.revision,
+            file=self._file,
+            settings=tuple(
+                SettingView(
+                    key=info.key,
+                    value=info.value,
+                    default=info.default,
+                    origin=_origin(loaded, info.key),
+                    unit=info.unit,
+                    allowed=info.allowed,
+                    description=info.description,
+                )
+                for info in self._store.described(loaded, self._sections)
+            ),
+            problem=self.problem,
+            warnings=loaded.warnings,
+        )
+
+
+def _origin(loaded: LoadedSettings, key: str) -> str:
+    origin = loaded.origins.get(key)
+    if origin is None:
+        return "default"
+    return origin.source if origin.line is None else f"{origin.source}:{origin.line}"
