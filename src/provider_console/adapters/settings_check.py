@@ -6,7 +6,7 @@ import datetime
 import difflib
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,16 +38,26 @@ NEVER_A_VALUE: Final = "write the NAME of the credential, never its value"
 
 _SHOWN: Final = 40
 _NAMES: Final = 8
+_LONGEST_NAME: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing wrong (or, in a warning, odd). `also` are other settings that had a part in it."""
+    """One thing wrong (or, in a warning, odd). `also` are other settings that had a part in it.
+
+    For a name that nobody knows, `known` holds those that would do: looking for the nearest one costs more than
+    all the rest, so it waits until the sentence is asked for.
+    """
 
     path: Path
     message: str
     at_key: bool = False
     also: tuple[Path, ...] = ()
+    known: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """The message, with the nearest known name or some of them."""
+        return self.message + (_instead(str(self.path[-1]), self.known) if self.known else "")
 
 
 def shown(value: object) -> str:
@@ -83,15 +93,11 @@ def _shown_text(value: str) -> str:
     return f'"{value}"'
 
 
-def unknown(word: str, known: Collection[str], *, what: str = "key") -> str:
-    """What to say of a name that nobody knows."""
-    near = difflib.get_close_matches(word, known, n=1)
+def _instead(word: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(word[:_LONGEST_NAME], known, n=1)
     if near:
-        return f'is not a known {what}; did you mean "{near[0]}"?'
-    if not known:
-        return f"is not a known {what}"
-    some = ", ".join(sorted(known)[:_NAMES]) + (" ..." if len(known) > _NAMES else "")
-    return f"is not a known {what}; known are {some}"
+        return f'; did you mean "{near[0]}"?'
+    return f"; known are {', '.join(sorted(known)[:_NAMES])}" + (" ..." if len(known) > _NAMES else "")
 
 
 # --- types and bounds ---------------------------------------------------------------------------------------
@@ -181,7 +187,7 @@ def _table(value: Mapping[str, Any], kind: inspect.StructType, path: Path) -> It
         if field is not None:
             yield from check(inner, field.type, (*path, key), default=default_of(field))
         elif key != kind.tag_field and kind.forbid_unknown_fields:
-            yield Finding((*path, key), unknown(key, fields), at_key=True)
+            yield Finding((*path, key), "is not a known key", at_key=True, known=tuple(fields))
     for key, field in fields.items():
         if field.required and key not in value:
             yield Finding((*path, key), f"is missing; it must be {expected(field.type)}", at_key=True)

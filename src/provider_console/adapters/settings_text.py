@@ -22,6 +22,8 @@ from provider_console.sdk.context import SettingsSection
 
 FILE: Final = "config.toml"
 DEFAULT: Final = Origin(source="default")
+MOST_PROBLEMS: Final = 200
+"""Named in one refusal: more than anybody reads, few enough that a file made of mistakes is answered at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +73,17 @@ def read(
     tables = kinds(() if around.only_own else sections)
     merged, sources = _merged(written, tables, around)
 
-    keys = _exposed(text, layout)
+    exposed = _exposed(text, layout)
     findings, warnings = _judged(written, tables, around)
     more, more_warnings = _judged(merged, tables, around)
-    problems = [
-        *keys,
-        *(_problem(finding, layout, {}) for finding in findings if not _already(finding, layout, keys)),
-        *(_problem(finding, layout, sources) for finding in more if finding not in findings),
-    ]
+    own = set(findings)
+    known_lines = {problem.line for problem in exposed}
+    found: list[tuple[Finding, Mapping[Path, str]]]
+    found = [(finding, {}) for finding in findings if _line(finding, layout) not in known_lines]
+    found += [(finding, sources) for finding in more if finding not in own]
+    problems = exposed + [_problem(finding, layout, by) for finding, by in found[:MOST_PROBLEMS]]
+    if len(found) > MOST_PROBLEMS:
+        problems.append(SettingsProblem(message=f"{len(found) - MOST_PROBLEMS} more problems are not shown"))
     values: dict[str, Any] = {}
     if not problems:
         values, problems = _converted(merged, tables, layout, sources)
@@ -87,8 +92,13 @@ def read(
     return LoadedSettings(
         settings=_settings(values, merged, revision),
         origins=_origins(merged, tables, layout, sources),
-        warnings=tuple(
-            f"{dotted(finding.path)}: {finding.message}" for finding in dict.fromkeys([*warnings, *more_warnings])
+        warnings=(
+            *(f"{dotted(finding.path)}: {finding.message}" for finding in dict.fromkeys([*warnings, *more_warnings])),
+            *(
+                f"{section.name}: a plugin's table has the name of one of the console's own and is not read"
+                for section in sections
+                if section.name in TABLES
+            ),
         ),
     )
 
@@ -146,9 +156,9 @@ def _exposed(text: str, layout: Layout) -> list[SettingsProblem]:
     return list(problems.values())
 
 
-def _already(finding: Finding, layout: Layout, exposed: Sequence[SettingsProblem]) -> bool:
+def _line(finding: Finding, layout: Layout) -> int | None:
     place = layout.value(finding.path)
-    return place is not None and any(problem.line == place[0] for problem in exposed)
+    return None if place is None else place[0]
 
 
 def _merged(
@@ -179,8 +189,8 @@ def _judged(
         elif isinstance(value, dict | list) and name in around.tolerated:
             warnings.append(Finding((name,), "is not read: its plugin is not loaded"))
         elif not around.only_own:
-            what = "table" if isinstance(value, dict | list) else "table, and settings live in tables"
-            problems.append(Finding((name,), settings_check.unknown(name, tables, what=what), at_key=True))
+            rule = "" if isinstance(value, dict | list) else ", and settings live in tables"
+            problems.append(Finding((name,), f"is not a known table{rule}", at_key=True, known=tuple(tables)))
     for name, kind in tables.items():
         if name not in raw:
             problems += settings_check.check({}, kind, (name,))  # a plugin's table may have required keys
@@ -201,7 +211,7 @@ def _problem(finding: Finding, layout: Layout, sources: Mapping[Path, str]) -> S
         outside = [source for path, source in sources.items() if path[: len(finding.path)] == finding.path]
     by = f" (set by {' and '.join(dict.fromkeys(outside))})" if outside else ""
     return SettingsProblem(
-        message=finding.message + by,
+        message=finding.sentence() + by,
         path=dotted(finding.path),
         line=place[0] if place else None,
         column=place[1] if place else None,

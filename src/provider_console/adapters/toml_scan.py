@@ -12,10 +12,13 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 MAX_BYTES: Final = 256 * 1024
-MAX_DEPTH: Final = 12
-"""Deeper than any setting (the deepest has 6 parts); keeps the scan's own recursion small."""
-MAX_ITEMS: Final = 6_000
-"""Key parts and values together: about 300 providers, and under 100 ms of `tomllib`."""
+MAX_DEPTH: Final = 8
+"""Deeper than any setting (the deepest has 5 parts); keeps the scan's own recursion small."""
+_FREE_PARTS: Final = 3
+"""`[translation.providers.deepl]` counts once; each part more costs the parser as much as another key."""
+MAX_ITEMS: Final = 5_000
+"""Tables, keys and elements of lists together: 1,000 small providers, and under 100 ms of reading."""
+MAX_LINES: Final = 20_000
 MAX_ESCAPES: Final = 10_000
 MAX_STRING: Final = 16 * 1024
 MAX_NUMBER: Final = 128
@@ -87,6 +90,8 @@ def scan(text: str) -> Layout:
     """
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise TooMuch("is larger than 256 KiB", 0)
+    if text.count("\n") > MAX_LINES:
+        raise TooMuch(f"has more than {MAX_LINES} lines", 0)
     if text.count("\\") > MAX_ESCAPES:
         raise TooMuch(f"has more than {MAX_ESCAPES} escapes", 0)
     walk = _Walk(text)
@@ -164,8 +169,9 @@ class _Walk:
             match = _KEY.match(self.text, self.offset)
             if match is None:
                 raise _Stop
-            self._count()
             parts.append(_plain(match.group()))
+            if len(parts) == 1 or len(parts) > _FREE_PARTS:
+                self._count()
             self.offset = match.end()
             if len(parts) > MAX_DEPTH:
                 raise TooMuch(f"nests deeper than {MAX_DEPTH} levels", self.offset)
@@ -175,7 +181,6 @@ class _Walk:
             self.offset += 1
 
     def _value(self, path: Path) -> None:
-        self._count()
         self._deep(path)
         first = self.text[self.offset : self.offset + 1]
         if first == "[":
@@ -196,6 +201,7 @@ class _Walk:
                 self.offset += 1
                 return
             self.marks.setdefault((*path, row), _Mark(self.offset, self.offset))
+            self._count()
             self._value((*path, row))
             row += 1
             self._skip(_BLANK)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from provider_console.adapters.settings_schema import describe
+from provider_console.adapters.settings_text import MOST_PROBLEMS
 from provider_console.adapters.toml_scan import MAX_ITEMS
 from provider_console.adapters.toml_settings import TomlSettings
 from provider_console.core.ports import Origin, Revision, SettingsConflict, SettingsInvalid, StoreUnavailable
@@ -397,10 +398,11 @@ BOMBS = {
     "deep table": "[" + "a." * 8000 + "b]",
     "deep lists": "x = " + "[" * 50_000,
     "deep inline tables": "x = " + "{a = " * 20_000,
-    "many keys": "\n".join(f"k{number} = 1" for number in range(MAX_ITEMS)),
+    "many keys": "\n".join(f"k{number} = 1" for number in range(MAX_ITEMS + 1)),
     "many tables": "\n".join(f"[t{number}]" for number in range(MAX_ITEMS + 1)),
     "many values": "x = [" + "1," * (HALF - 10) + "]",
-    "wide and deep": "\n".join(f"a.b.c.d.e.f.g.h.i.k{number} = 1" for number in range(6000)),
+    "wide and deep": "\n".join(f"a.b.c.d.e.f.g{number} = 1" for number in range(3000)),
+    "many lines": "\n" * HALF,
     "escapes": 'x = "' + "\\n" * (HALF - 10) + '"',
     "one long text": 'x = "' + "a" * (2 * HALF - 10) + '"',
     "one long number": "x = 1." + "9" * (2 * HALF - 10),
@@ -414,6 +416,22 @@ def test_a_bomb_is_refused_before_the_parser_sees_it(text: str) -> None:
 
     assert said.endswith("; no configuration needs that")
     assert len(said) < 200
+
+
+def test_a_file_of_mistakes_names_the_first_of_them_and_counts_the_rest() -> None:
+    said = complaint("[engine]\n" + "\n".join(f"k{number} = 1" for number in range(1000))).splitlines()
+
+    assert said[0].startswith("config.toml:2:1: engine.k0: is not a known key")
+    assert said[-1] == f"config.toml: {1000 - MOST_PROBLEMS} more problems are not shown"
+    assert len(said) == MOST_PROBLEMS + 1
+
+
+async def test_a_thousand_providers_are_a_configuration(file: Path) -> None:
+    write(file, "".join(f'[translation.providers.p{n}]\ndriver = "x"\ntier = "primary"\n' for n in range(1000)))
+
+    loaded = await store(file).load(SECTIONS)
+
+    assert len(loaded.settings.sections["translation"].providers) == 1000
 
 
 # --- precedence and origins ---------------------------------------------------------------------------------
@@ -513,6 +531,13 @@ async def test_the_console_reads_its_own_tables_before_plugins_are_known(file: P
     loaded = await store(file, environ={"PROVIDER_CONSOLE__TRANSLATION__SHARE": "1"}).load_own()
 
     assert loaded.settings.plugins.disabled == ("x",)
+
+
+async def test_a_plugin_cannot_take_a_table_of_the_console(file: Path) -> None:
+    loaded = await store(file).load([SettingsSection(name="engine", type=Section)])
+
+    assert loaded.settings.engine.max_retries == 5
+    assert loaded.warnings == ("engine: a plugin's table has the name of one of the console's own and is not read",)
 
 
 async def test_a_deadline_shorter_than_an_attempt_is_a_warning(file: Path) -> None:
