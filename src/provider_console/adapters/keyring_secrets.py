@@ -36,8 +36,6 @@ RETRY_S: Final = 30.0
 """After a call that did not return in time, calls fail at once for this long; then one tries again."""
 MOST_STUCK: Final = 4
 """Threads left behind in calls that never return."""
-USED_EVERY_S: Final = 60.0
-"""A success is written down at most this often: calls come many a second, ages are shown in minutes."""
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +104,7 @@ class KeyringSecrets:
             row = None
         now = self._clock.wall()
         stored = row[1] if row is not None and found is not None and found[1] == "keyring" else None
-        success = row[2] if row is not None else None
+        success = self._used.get(name, row[2] if row is not None else None)
         return CredentialInfo(
             name=name,
             present=found is not None,
@@ -136,6 +134,7 @@ class KeyringSecrets:
                 f"{backend.name} took {name} but does not give it back; look at it with its own tool"
             )
         self._memory[name] = (value, "keyring")
+        self._used.pop(name, None)  # a new value has not proved itself yet
         await self._index.secret_stored(name, backend.name, self._clock.wall())
 
     async def delete(self, name: str) -> bool:
@@ -154,16 +153,24 @@ class KeyringSecrets:
 
         there = await self._call(remove, doing=f"deleting {name}")
         self.forget(name)
+        self._used.pop(name, None)
         await self._index.secret_removed(name)
         return there
 
-    async def used(self, name: str) -> None:
-        """A call with it succeeded; written down at most once a minute."""
-        now = self._clock.monotonic()
-        if name in self._used and now - self._used[name] < USED_EVERY_S:
-            return
-        self._used[name] = now
-        await self._index.secret_used(name, self._clock.wall())
+    def used(self, name: str) -> None:
+        """A call with it succeeded: noted in memory, written by `flush`."""
+        self._used[name] = self._clock.wall()
+
+    async def flush(self) -> None:
+        """Write what `used` noted to the index; what could not be written stays noted.
+
+        Raises:
+            StoreUnavailable: the index cannot be written.
+        """
+        for name, at in list(self._used.items()):
+            await self._index.secret_used(name, at)
+            if self._used.get(name) == at:
+                del self._used[name]
 
     def forget(self, name: str | None = None) -> None:
         """Drop one value, or all of them, from memory."""

@@ -39,6 +39,7 @@ class Index:
     def __init__(self) -> None:
         self.rows: dict[str, tuple[str, float, float | None]] = {}
         self.writes = 0
+        self.full = False
 
     async def secret_names(self) -> Mapping[str, tuple[str, float, float | None]]:
         return self.rows
@@ -47,6 +48,8 @@ class Index:
         self.rows[name] = (backend, at, None)
 
     async def secret_used(self, name: str, at: float) -> None:
+        if self.full:
+            raise StoreUnavailable("console.db: the disk is full")
         self.writes += 1
         if name in self.rows:
             self.rows[name] = (*self.rows[name][:2], at)
@@ -247,7 +250,7 @@ async def test_ages_are_told_in_seconds() -> None:
     world = World(InMemory())
     await world.store.set("KEY", Secret(CANARY))
     world.clock.now += 100
-    await world.store.used("KEY")
+    world.store.used("KEY")
     world.clock.now += 20
 
     info = await world.store.info("KEY")
@@ -255,14 +258,44 @@ async def test_ages_are_told_in_seconds() -> None:
     assert (info.age_s, info.last_success_age_s) == (120, 20)
 
 
-async def test_success_is_written_down_once_a_minute() -> None:
+async def test_successes_are_written_by_flush_the_last_one_of_each() -> None:
     world = World(InMemory())
-
-    for _ in range(121):
-        await world.store.used("KEY")
+    await world.store.set("KEY", Secret(CANARY))
+    for _ in range(100):
         world.clock.now += 1
+        world.store.used("KEY")
+    before = world.index.writes
 
-    assert world.index.writes == 3
+    await world.store.flush()
+    await world.store.flush()
+
+    assert (before, world.index.writes) == (0, 1)
+    assert world.index.rows["KEY"] == ("Test", 1000.0, 1100.0)
+
+
+async def test_a_success_that_could_not_be_written_is_written_later() -> None:
+    world = World(InMemory())
+    await world.store.set("KEY", Secret(CANARY))
+    world.store.used("KEY")
+    world.index.full = True
+    with pytest.raises(StoreUnavailable):
+        await world.store.flush()
+    world.index.full = False
+
+    await world.store.flush()
+
+    assert world.index.rows["KEY"][2] == 1000.0
+
+
+async def test_a_new_value_has_not_proved_itself() -> None:
+    world = World(InMemory())
+    await world.store.set("KEY", Secret(CANARY))
+    world.store.used("KEY")
+
+    await world.store.set("KEY", Secret("another"))
+    await world.store.flush()
+
+    assert (await world.store.info("KEY")).last_success_age_s is None
 
 
 async def test_presence_is_known_even_where_the_index_cannot_be_read() -> None:
