@@ -88,14 +88,14 @@ class Translate(OperationKind):
         text = payload["text"]
         if len(text) <= max_characters:
             return (payload,)
-        spans = Pieces(text).fitting(max(1, max_characters))
-        if len(spans) < 2:
+        if not text.strip():
             return (payload,)
+        spans = Pieces(text).fitting(max(1, max_characters))
         return [{**payload, "text": text[start:end]} for start, end in spans]
 
     def join(self, payload: Payload, results: Sequence[Result]) -> Result:
         """The pieces with the separators of the source between them, and their units in sum."""
-        if len(results) == 1:
+        if not payload["text"].strip():
             return results[0]
         parts = [result.value["text"] for result in results]
         value = {"text": Pieces(payload["text"]).joined(parts)}

@@ -55,8 +55,11 @@ def marks(text: str, *, markdown: bool = False) -> Counter[str]:
 def lost(source: str, translation: str, *, markdown: bool = False) -> tuple[str, ...]:
     """The marks that a translation does not have as often as its source: missing ones, then additional ones."""
     before, after = marks(source, markdown=markdown), marks(translation, markdown=markdown)
-    if before == after:
-        return ()
+    for mark in [mark for mark in before.keys() | after.keys() if mark.startswith("</")]:
+        # HTML lets an end tag be left out, and a service that parses it writes it: ends count where all are written.
+        opened = before[f"<{mark[2:]}"]
+        if opened and before[mark] != opened:
+            del before[mark], after[mark]
     return (*sorted(before - after), *sorted(after - before))
 
 
@@ -81,10 +84,7 @@ def _tags(text: str) -> Counter[str]:
         name = (match["name"] or match["number"] or "!--").lower()
         (closed if match["end"] or match["close"] else opened)[name] += 1
     found = Counter({f"<{name}>": count for name, count in opened.items()})
-    for name, count in closed.items():
-        # HTML lets an end tag be left out, and a service that parses it writes it: count the ends of pairs only.
-        if opened[name] == count:
-            found[f"</{name}>"] = count
+    found.update({f"</{name}>": count for name, count in closed.items()})
     return found
 
 

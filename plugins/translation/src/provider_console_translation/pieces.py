@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from itertools import pairwise
+from heapq import heappop, heappush
 from typing import Final
 
 from provider_console_translation.marks import protected
@@ -17,6 +17,11 @@ PARAGRAPH: Final = 0
 LINE: Final = 1
 SENTENCE: Final = 2
 SPACE: Final = 3
+
+NEAR: Final = 0.2
+"""How far from the middle a better place to cut may be, in lengths of what is cut."""
+
+Span = tuple[int, int]
 
 _BOUNDS: Final = re.compile(
     r"""
@@ -28,101 +33,86 @@ _BOUNDS: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _RANKS: Final = {"paragraph": PARAGRAPH, "line": LINE, "sentence": SENTENCE, "space": SPACE}
-_BLANK: Final = re.compile(r"\s{8,}")
 _JOINER: Final = "\u200d"
 _SELECTORS: Final = frozenset("\ufe0e\ufe0f\u20e3")
 
 
 class Pieces:
-    """The ways to cut one text.
+    """The one way to cut a text into any number of pieces.
 
-    Cut into n pieces, a text always falls at the same places, whoever asks: `join` finds the separators again from
-    the number of results. Pieces have no white space at their ends; what lies between them is kept aside.
+    Each further piece comes from halving the longest so far, so the number alone says where a text was cut: `joined`
+    finds the separators again from how many results there are. Pieces have no white space at their ends; what lies
+    between them is kept aside.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._start = len(text) - len(text.lstrip())
-        self._end = len(text.rstrip())
 
-    def fitting(self, limit: int) -> list[tuple[int, int]]:
-        """Spans of at most `limit` characters; longer only where one placeholder or tag alone is."""
-        best = self.cut(1)
-        longest = self._end - self._start
-        count = max(1, -(-self._weight // limit))
-        while count <= self._weight and longest > limit:
-            spans = self.cut(count)
-            # A count that the text cannot be cut into would not lead `joined` back to these spans.
-            if len(spans) == count and (length := max(end - start for start, end in spans)) < longest:
-                best, longest = spans, length
-            count += max(1, count // 16)
-        return best
+    def fitting(self, limit: int) -> list[Span]:
+        """As few pieces as it takes until none is longer than `limit` but those that cannot be cut.
 
-    def cut(self, count: int) -> list[tuple[int, int]]:
-        """About `count` spans of like weight, cut where it hurts least; fewer where the text has not as many."""
-        size = self._weight / count
-        cuts = [self._start]
-        for number in range(1, count):
-            found = self._place(self._position(number * size), size / 4, after=cuts[-1])
-            if found is not None:
-                cuts.append(found)
-        cuts.append(self._end)
-        return [(start, start + len(self.text[start:end].rstrip())) for start, end in pairwise(cuts) if end > start]
+        A placeholder, a tag or a letter with its accents is never cut.
+        """
+        return self._cut(lambda count, longest: count > 0 and longest <= limit)
 
     def joined(self, parts: Sequence[str]) -> str:
         """The parts in the place of this text's own, with its separators between them.
 
         Raises:
-            ValueError: this text was never cut into as many parts.
+            ValueError: this text cannot be cut into as many parts.
         """
-        spans = self.cut(len(parts)) if parts else []
+        spans = self._cut(lambda count, _: count >= len(parts))
         if len(spans) != len(parts):
-            raise ValueError(f"the text was not cut into {len(parts)} pieces")
+            raise ValueError(f"the text cannot be cut into {len(parts)} pieces")
         text, written, position = self.text, [], 0
         for (start, end), part in zip(spans, parts, strict=True):
             written += [text[position:start], part.strip()]
             position = end
         return "".join([*written, text[position:]])
 
-    @property
-    def _weight(self) -> int:
-        """Characters without the long blank stretches, which fill no piece."""
-        return self._end - self._start - sum(length for _, length in self._blanks)
+    def _cut(self, enough: Callable[[int, int], bool]) -> list[Span]:
+        """Spans in order, once `enough(how many, the longest that can be cut)`, or when nothing can be cut."""
+        whole = self._stripped(0, len(self.text))
+        waiting = [(-(whole[1] - whole[0]), whole)] if whole[0] < whole[1] else []
+        settled: list[Span] = []
+        while waiting and not enough(len(waiting) + len(settled), -waiting[0][0]):
+            _, span = heappop(waiting)
+            place = self._place(*span)
+            if place is None:
+                settled.append(span)
+                continue
+            for half in (self._stripped(span[0], place), self._stripped(place, span[1])):
+                heappush(waiting, (half[0] - half[1], half))
+        return sorted([*settled, *(span for _, span in waiting)])
 
-    def _position(self, weight: float) -> int:
-        position = self._start + round(weight)
-        for start, length in self._blanks:
-            if start > position:
-                break
-            position += length
-        return position
+    def _place(self, start: int, end: int) -> int | None:
+        """Where to cut a span: near its middle the best kind of place, else the nearest, a word only at last."""
+        middle = (start + end) // 2
+        for reach in (int((end - start) * NEAR), end - start):
+            low, high = max(start + 1, middle - reach), min(end - 1, middle + reach)
+            for positions in self._bounds:
+                index = bisect_left(positions, middle)
+                around = [place for place in positions[max(0, index - 1) : index + 1] if low <= place <= high]
+                if around:
+                    return min(around, key=lambda place: abs(place - middle))
+        return self._between_letters(middle, end) or self._between_letters(start + 1, middle)
 
-    def _place(self, target: int, reach: float, *, after: int) -> int | None:
-        low, high = max(after + 1, int(target - reach)), int(target + reach)
-        for positions in self._bounds:
-            within = positions[bisect_left(positions, low) : bisect_right(positions, high)]
-            if within:
-                return min(within, key=lambda position: abs(position - target))
-        return self._between_letters(max(after + 1, target))
-
-    def _between_letters(self, position: int) -> int | None:
-        """The first place from here on that is inside neither a protected span nor a character of several parts."""
+    def _between_letters(self, position: int, end: int) -> int | None:
+        """The first place from here on that is inside neither a protected span nor a letter of several parts."""
         text = self.text
-        while position < self._end:
+        while position < end:
             index = bisect_right(self._protected_starts, position) - 1
             if index >= 0 and self._protected[index][0] < position < self._protected[index][1]:
                 position = self._protected[index][1]
-            elif text[position].isspace() or _continues(text, position):
+            elif _continues(text, position):
                 position += 1
             else:
                 return position
         return None
 
-    @cached_property
-    def _blanks(self) -> list[tuple[int, int]]:
-        """Where long blank stretches begin, and their lengths."""
-        found = _BLANK.finditer(self.text, self._start, self._end)
-        return [(match.start(), match.end() - match.start()) for match in found]
+    def _stripped(self, start: int, end: int) -> Span:
+        part = self.text[start:end]
+        return start + len(part) - len(part.lstrip()), start + len(part.rstrip())
 
     @cached_property
     def _bounds(self) -> tuple[list[int], ...]:
@@ -132,12 +122,12 @@ class Pieces:
             position = match.end()
             index = bisect_right(self._protected_starts, position) - 1
             inside = index >= 0 and self._protected[index][0] < position < self._protected[index][1]
-            if not inside and self._start < position < self._end and match.lastgroup:
+            if match.lastgroup and not inside:
                 bounds[_RANKS[match.lastgroup]].append(position)
         return bounds
 
     @cached_property
-    def _protected(self) -> list[tuple[int, int]]:
+    def _protected(self) -> list[Span]:
         return protected(self.text)
 
     @cached_property
