@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, Final
 from msgspec import inspect
 
 from provider_console.adapters.settings_schema import Path, default_of, expected, peel
+from provider_console.core.nearest import did_you_mean
 from provider_console.core.settings import EngineSettings
 from provider_console.sdk.provider import ID_PATTERN
 
@@ -37,8 +37,6 @@ KEY_SHAPES: Final = re.compile(
 NEVER_A_VALUE: Final = "write the NAME of the credential, never its value"
 
 _SHOWN: Final = 40
-_NAMES: Final = 8
-_LONGEST_NAME: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class Finding:
 
     def sentence(self) -> str:
         """The message, with the nearest known name or some of them."""
-        return self.message + (_instead(str(self.path[-1]), self.known) if self.known else "")
+        return self.message + did_you_mean(str(self.path[-1]), self.known)
 
 
 def shown(value: object) -> str:
@@ -91,13 +89,6 @@ def _shown_text(value: str) -> str:
     if len(value) > _SHOWN or not value.isprintable():
         return f"a text of {len(value)} characters"
     return f'"{value}"'
-
-
-def _instead(word: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(word[:_LONGEST_NAME], known, n=1)
-    if near:
-        return f'; did you mean "{near[0]}"?'
-    return f"; known are {', '.join(sorted(known)[:_NAMES])}" + (" ..." if len(known) > _NAMES else "")
 
 
 # --- types and bounds ---------------------------------------------------------------------------------------
