@@ -17,7 +17,7 @@ from provider_console.adapters.sqlite.database import Database
 from provider_console.adapters.sqlite.failure import unavailable
 from provider_console.adapters.sqlite.rows import bounded, message
 from provider_console.adapters.sqlite.verification import Verification
-from provider_console.core.ports import AuditRow, AuditVerdict, Clock, StoreUnavailable
+from provider_console.core.ports import AuditRow, AuditVerdict, Clock, SecretsUnavailable, StoreUnavailable
 
 Key = Callable[[], Awaitable[bytes | None]]
 """Fetches the 32 bytes that sign; None where there are none to be had."""
@@ -136,6 +136,9 @@ class SqliteAudit:
                     await self._clock.sleep(0)
             if self._writer is not None and self._key is not None:
                 await self._database.write(partial(trail.checkpoint, self._key))
+        except StoreUnavailable as error:
+            # Every row and the head over it are on the disk; what is missing is one signature more.
+            self.notices.append(f"The end of the audit trail was not signed for good: {error}")
         finally:
             self._writer = None
             await self._database.close()
@@ -148,7 +151,7 @@ class SqliteAudit:
         async with self._opening:
             if self._writer is None:
                 if self._key is None and self._fetch_key is not None:
-                    self._key = self._usable(await self._fetch_key())
+                    self._key = await self._fetched(self._fetch_key)
                 writer = await self._database.writer()
                 wrong = await self._database.read(self._fault)
                 if wrong is not None:
@@ -159,7 +162,12 @@ class SqliteAudit:
                 self._writer = writer
             return self._writer
 
-    def _usable(self, key: bytes | None) -> bytes | None:
+    async def _fetched(self, fetch: Key) -> bytes | None:
+        try:
+            key = await fetch()
+        except SecretsUnavailable as error:
+            self.notices.append(f"The audit trail stays unsigned: {error}")
+            return None
         if key is None or len(key) == KEY_BYTES:
             return key
         self.notices.append(

@@ -11,6 +11,8 @@ from typing import Final, Literal, TypeVar
 
 import aiosqlite
 
+from provider_console.adapters.sqlite.place import companion
+
 T = TypeVar("T")
 
 Work = Callable[[sqlite3.Connection], T]
@@ -126,6 +128,18 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+def connect_untouched(path: Path) -> sqlite3.Connection:
+    """A plain connection that changes no byte of a file and makes none beside it.
+
+    Raises:
+        sqlite3.Error
+    """
+    # Even a read-only connection makes the companions of a database in WAL mode; `immutable` does not, and where
+    # there is no WAL it sees everything.
+    mode = "mode=ro" if companion(path, "-wal").exists() else "immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
 
 
 def _text(raw: bytes) -> str:

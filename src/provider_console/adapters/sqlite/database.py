@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from provider_console.adapters.sqlite.connection import Connection, Work, connect, transact
+from provider_console.adapters.sqlite.connection import Connection, Work, connect, connect_untouched, transact
 from provider_console.adapters.sqlite.failure import Damaged, check, is_damage, unavailable
 from provider_console.adapters.sqlite.migration import migrate, refuse_foreign
 from provider_console.adapters.sqlite.place import prepare, set_aside
@@ -190,7 +190,7 @@ class Database:
         connection = connect(self.path, synchronous=self._synchronous, max_pages=self._max_pages)
         try:
             migrate(connection, self._schema)
-            with closing(sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True)) as old:
+            with closing(connect_untouched(aside)) as old:
                 saved = self._salvage(old, connection, aside)
         except BaseException:
             connection.close()

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from provider_console.adapters.sqlite.place import companion
+from provider_console.adapters.sqlite.connection import connect_untouched
 from provider_console.core.ports import StoreUnavailable
 
 APPLICATION_ID: Final = 0x50436F6E
@@ -64,10 +64,7 @@ def refuse_foreign(path: Path, schema: str) -> None:
     """
     if path.stat().st_size == 0:
         return
-    # Even a read-only connection makes the companions of a database in WAL mode; `immutable` does not, and
-    # where there is no WAL it sees everything.
-    mode = "mode=ro" if companion(path, "-wal").exists() else "immutable=1"
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)) as connection:
+    with closing(connect_untouched(path)) as connection:
         version = _version(connection)
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

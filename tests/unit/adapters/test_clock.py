@@ -1,0 +1,118 @@
+"""The machine's clock and the ids that are ordered by it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from provider_console.adapters.clock import CROCKFORD, SystemClock, UlidIds
+from provider_console.adapters.memory import FixedIds
+
+
+class StillClock:
+    """A wall clock that moves when it is told to."""
+
+    def __init__(self, wall_s: float) -> None:
+        self.wall_s = wall_s
+
+    def monotonic(self) -> float:
+        return self.wall_s
+
+    def wall(self) -> float:
+        return self.wall_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.wall_s += seconds
+
+
+def ids_at(wall_s: float, seed: int = 1) -> tuple[StillClock, UlidIds]:
+    clock = StillClock(wall_s)
+    return clock, UlidIds(clock, random.Random(seed))
+
+
+async def test_the_monotonic_clock_is_the_loops_own() -> None:
+    clock = SystemClock()
+
+    before = asyncio.get_running_loop().time()
+    between = clock.monotonic()
+    after = asyncio.get_running_loop().time()
+
+    assert before <= between <= after
+
+
+async def test_sleeping_no_time_lets_others_run() -> None:
+    ran: list[int] = []
+    asyncio.get_running_loop().call_soon(ran.append, 1)
+
+    await SystemClock().sleep(0)
+
+    assert ran == [1]
+
+
+def test_an_id_is_26_letters_that_begin_with_its_time() -> None:
+    # The time of the ULID specification's example: 1469918176385 is 01ARYZ6S41.
+    _, ids = ids_at(1469918176.385)
+
+    name = ids.new()
+
+    assert len(name) == 26
+    assert set(name) <= set(CROCKFORD)
+    assert name.startswith("01ARYZ6S41")
+
+
+def test_ids_of_one_millisecond_ascend() -> None:
+    _, ids = ids_at(1_800_000_000.0)
+
+    names = [ids.new() for _ in range(5000)]
+
+    assert names == sorted(names)
+    assert len(set(names)) == 5000
+    assert len({name[:10] for name in names}) == 1
+
+
+def test_ids_ascend_when_the_wall_clock_is_set_back() -> None:
+    clock, ids = ids_at(1_800_000_000.0)
+    first = ids.new()
+    clock.wall_s -= 3600
+    second = ids.new()
+    clock.wall_s += 7200
+    third = ids.new()
+
+    assert first < second < third
+    assert first[:10] == second[:10] != third[:10]
+
+
+def test_a_millisecond_that_is_used_up_borrows_the_next() -> None:
+    _, ids = ids_at(1_800_000_000.0)
+    last = ids.new()
+    ids._counter = (1 << 20) - 1
+
+    name = ids.new()
+
+    assert name > last
+    assert name[:10] > last[:10]
+
+
+def test_two_sources_of_chance_make_different_ids_and_one_seed_the_same() -> None:
+    assert ids_at(1.0, seed=1)[1].new() != ids_at(1.0, seed=2)[1].new()
+    assert ids_at(1.0, seed=7)[1].new() == ids_at(1.0, seed=7)[1].new()
+
+
+def test_ids_of_many_milliseconds_are_all_different() -> None:
+    clock, ids = ids_at(1_800_000_000.0)
+    names = []
+    for _ in range(1000):
+        clock.wall_s += 0.001
+        names += [ids.new(), ids.new()]
+
+    assert names == sorted(set(names))
+    assert len({name[10:22] for name in names}) > 900
+
+
+def test_fixed_ids_are_ordered_and_repeat() -> None:
+    one, other = FixedIds(), FixedIds()
+
+    names = [one.new() for _ in range(20)]
+
+    assert names == sorted(names) == [other.new() for _ in range(20)]
+    assert {len(name) for name in names} == {26}
