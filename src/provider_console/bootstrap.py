@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import logging
 import os
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
@@ -25,11 +27,12 @@ from provider_console.adapters.toml_settings import TomlSettings
 from provider_console.console.access import Identity, Role, guarded, role_of
 from provider_console.console.console import Console
 from provider_console.console.errors import ConfigurationInvalid
-from provider_console.core.ports import Origin, SettingsInvalid, StoreUnavailable
+from provider_console.core.ports import SettingsInvalid, StoreUnavailable
 from provider_console.engine.engine import GRACE_S, Engine, Parts, running
 from provider_console.engine.engine_console import EngineConsole
 from provider_console.engine.plugin_context import Context
-from provider_console.engine.plugins import discover
+from provider_console.engine.plugins import Trouble, discover
+from provider_console.sdk.secret import Secret
 
 log = logging.getLogger(__name__)
 
@@ -111,12 +114,16 @@ async def _engine(situation: Situation, *, background: bool, grace_s: float) -> 
         )
         try:
             own = await settings_store.load_own()
-            registry = discover(own.settings.plugins.disabled)
+            registry = await asyncio.to_thread(
+                discover, own.settings.plugins.disabled, on_trouble=lambda trouble: _quarantined(trouble, redactor)
+            )
             tolerated.update(registry.unloaded_sections)
             loaded = await settings_store.load(registry.sections)
         except SettingsInvalid as error:
             raise ConfigurationInvalid(str(error).splitlines()) from error
-        secrets = KeyringSecrets(index=usage, clock=clock, environ=environ, on_loaded=redactor.add)
+        secrets = KeyringSecrets(
+            index=usage, clock=clock, environ=environ, on_loaded=lambda secret: _known(redactor, secret)
+        )
         network = loaded.settings.network
         http = HttpClients(
             clock=clock,
@@ -127,17 +134,17 @@ async def _engine(situation: Situation, *, background: bool, grace_s: float) -> 
         logging_to(places, level=loaded.settings.log.level, redactor=redactor)
         live: list[Engine] = []
         plugins = registry.start(
-            lambda name, sections: Context(
+            lambda name: Context(
                 name,
-                own=sections,
-                sections=lambda: (live[0].settings() if live else loaded.settings).sections,
+                own=registry.sections_of(name),
+                current=lambda: (live[0].settings() if live else loaded.settings).sections,
                 secrets=secrets,
                 http=http,
             )
         )
         parts = Parts(
             clock=clock,
-            rng=random.Random(),
+            rng=random.Random(),  # noqa: S311 - jitter, no cryptography
             ids=UlidIds(clock, rng=random.SystemRandom()),
             http=http,
             secrets=secrets,
@@ -159,8 +166,16 @@ async def _engine(situation: Situation, *, background: bool, grace_s: float) -> 
         await usage.close()
 
 
+def _known(redactor: Redactor, secret: Secret) -> None:
+    redactor.add(secret)
+
+
+def _quarantined(trouble: Trouble, redactor: Redactor) -> None:
+    log.warning("plugin %s is quarantined: %s", trouble.plugin, redactor.redact(trouble.reason))
+
+
 def logging_to(places: Places, *, level: str, redactor: Redactor) -> None:
-    """Send the console's log to a file in the state folder, every line through the redactor. Calling it again is fine."""
+    """Send the console's log to a file in the state folder, every line redacted. Calling it again is fine."""
     root = logging.getLogger("provider_console")
     root.setLevel(level.upper())
     root.propagate = False
@@ -169,7 +184,7 @@ def logging_to(places: Places, *, level: str, redactor: Redactor) -> None:
         handler.close()
     try:
         file = RotatingFileHandler(
-            places.made(places.logs) / "console.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
+            places.made(places.log) / "console.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
         )
     except (OSError, StoreUnavailable):
         # A folder that cannot be written is doctor's to say; the console runs on without a log file.
@@ -180,4 +195,4 @@ def logging_to(places: Places, *, level: str, redactor: Redactor) -> None:
     root.addHandler(file)
 
 
-__all__ = ["Origin", "Situation", "logging_to", "open_console", "open_front_end"]
+__all__ = ["Situation", "logging_to", "open_console", "open_front_end"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Final
@@ -31,6 +32,7 @@ Bearer = Callable[[], Awaitable[Secret | None]]
 """Yields the token of the moment, None for none."""
 
 USER_AGENT: Final = f"provider-console/{__version__}"
+URLS_KEPT: Final = 256
 
 _METHOD: Final = re.compile(r"[A-Z]{1,16}")
 _HEADER_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,128}")
@@ -68,6 +70,8 @@ class HttpClients:
         self._ca_file = ca_file
         self._lookup: Lookup = SystemLookup(clock) if resolver is None else resolver
         self._credentials = credentials
+        # A driver asks for the same few URLs again and again; reading one takes 10 to 30 us. Refusals are not kept.
+        self.check_url = lru_cache(maxsize=URLS_KEPT)(check_url)
         self._loading = asyncio.Lock()
         self._loaded: tuple[ModuleType, ssl.SSLContext, Proxy | None] | None = None
         self._wires: dict[tuple[Network, bool], Wire] = {}
@@ -174,7 +178,7 @@ class _Client:
     ) -> Answer:
         if not _METHOD.fullmatch(method) or method in ("CONNECT", "TRACE"):
             raise _unsendable("the method is none that is sent; use GET, POST and their like in capitals")
-        checked = check_url(_with_params(url, params), self._network)
+        checked = self._clients.check_url(_with_params(url, params), self._network)
         fields = {"accept": "*/*", "user-agent": USER_AGENT}
         if json is not None:
             content = msgspec.json.encode(json)

@@ -11,6 +11,7 @@ from provider_console.adapters import toml_edit
 from provider_console.adapters.environment import split_key
 from provider_console.adapters.settings_file import revision_of
 from provider_console.adapters.settings_text import Surroundings, read
+from provider_console.adapters.settings_values import values
 from provider_console.core.ports import (
     Clock,
     LoadedSettings,
@@ -18,6 +19,7 @@ from provider_console.core.ports import (
     SettingsConflict,
     SettingsInvalid,
     SettingsProblem,
+    SettingValue,
 )
 from provider_console.core.settings import Settings
 from provider_console.sdk.context import SettingsSection
@@ -61,6 +63,10 @@ class MemorySettings:
         if self._settings is not None:
             return LoadedSettings(settings=self._settings, origins={})
         return self.validate(self._text, sections, file=FILE)
+
+    def values(self, loaded: LoadedSettings, sections: Sequence[SettingsSection]) -> Sequence[SettingValue]:
+        """Every setting in force by its dotted key."""
+        return values(loaded.settings, sections)
 
     async def changed(self) -> bool:
         """Whether it differs from what `load` last read."""

@@ -190,7 +190,7 @@ def _described(kind: inspect.Type, key: str, *, depth: int) -> Iterator[SettingI
     if isinstance(bare, inspect.StructType):
         for field in bare.fields:
             name = f"{key}.{field.encode_name}"
-            if _opens(field.type):
+            if opens(field.type):
                 yield from _described(field.type, name, depth=depth + 1)
             else:
                 yield _info(field, name)
@@ -202,13 +202,13 @@ def _described(kind: inspect.Type, key: str, *, depth: int) -> Iterator[SettingI
             yield from _described(items, f"{key}[]", depth=depth + 1)
 
 
-def _opens(kind: inspect.Type) -> bool:
+def opens(kind: inspect.Type) -> bool:
     """Whether a setting is only a way to others: a table, a mapping or a list of tables."""
     bare = peel(kind).kind
     if isinstance(bare, inspect.StructType):
         return True
     inner = bare.value_type if isinstance(bare, inspect.DictType) else _items(bare)
-    return inner is not None and _opens(inner)
+    return inner is not None and opens(inner)
 
 
 def _info(field: inspect.Field, key: str) -> SettingInfo:

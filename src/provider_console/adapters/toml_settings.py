@@ -11,12 +11,14 @@ from provider_console.adapters import toml_edit
 from provider_console.adapters.environment import split_key
 from provider_console.adapters.settings_file import Content, Lock, content_of, replaced, revision_of, stamp_of
 from provider_console.adapters.settings_text import Surroundings, read
+from provider_console.adapters.settings_values import values
 from provider_console.core.ports import (
     Clock,
     LoadedSettings,
     Revision,
     SettingsInvalid,
     SettingsProblem,
+    SettingValue,
     StoreUnavailable,
 )
 from provider_console.sdk.context import SettingsSection
@@ -92,6 +94,10 @@ class TomlSettings:
         """
         content = await asyncio.to_thread(content_of, self._file)
         return await asyncio.to_thread(self._read, content, (), only_own=True)
+
+    def values(self, loaded: LoadedSettings, sections: Sequence[SettingsSection]) -> Sequence[SettingValue]:
+        """Every setting in force by its dotted key."""
+        return values(loaded.settings, sections)
 
     async def changed(self) -> bool:
         """Whether the file differs from what `load` last read; a stat where nothing happened."""

@@ -106,16 +106,19 @@ async def _set(console: Console, arguments: argparse.Namespace, output: Output) 
         output.line(f"{arguments.key} = {arguments.value}")
 
 
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRequest(f"{file} cannot be read: {error}", field="file") from error
+
+
 async def _validate(console: Console, file: Path | None, output: Output) -> None:
     if file is None:
         text, _ = await console.config_text()
         name = (await console.config()).file
     else:
-        name = str(file)
-        try:
-            text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadRequest(f"{file} cannot be read: {error}", field="file") from error
+        name, text = str(file), _read(file)
     view = await console.validate_config(text, file=name)
     if output.json:
         output.data(view)

@@ -19,11 +19,11 @@ _ENGINE: Final = {"engine": {"base_delay": 100, "max_delay": 800}}
 
 _ACTS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     (
-        "A translation: DeepL answers 503, LibreTranslate's quota is used up",
+        "A translation while DeepL answers 503 and OpenAI limits the rate",
         "translate",
         {"text": "The house is red.", "from": "en", "to": "es"},
     ),
-    ("A chat: OpenAI limits the rate", "chat", {"text": "Why is the sky blue?"}),
+    ("A chat while OpenAI limits the rate", "chat", {"text": "Why is the sky blue?"}),
 )
 
 
@@ -37,7 +37,6 @@ async def _run(_arguments: argparse.Namespace, output: Output) -> int:
     with tempfile.TemporaryDirectory(prefix="provider-console-demo-") as home:
         async with Sandbox() as sandbox:
             sandbox["deepl"].faults.set(Fault("status", status=503), on="work")
-            sandbox["libretranslate"].faults.set(Fault("reset"), on="work")
             sandbox["openai"].faults.set(Fault("status", status=429, retry_after="200ms"), on="work")
             (Path(home) / "config.toml").write_text(toml_text({**_ENGINE, **sandbox.tables}), "utf-8")
             environ = {**os.environ, **sandbox.credentials, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}

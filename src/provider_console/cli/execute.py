@@ -133,7 +133,7 @@ def _source_text(arguments: argparse.Namespace) -> str | None:
     if arguments.file is not None:
         try:
             with arguments.file.open("rb") as file:
-                content = file.read(TEXT_BYTES + 1)
+                content: bytes = file.read(TEXT_BYTES + 1)
         except OSError as error:
             raise BadRequest(f"{arguments.file} cannot be read: {error.strerror}", field="file") from error
     elif arguments.source == "-":

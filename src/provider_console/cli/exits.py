@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 def failure(error: Exception, output: Output) -> int:
     """Say what went wrong, print the report where there is one, and return the exit code."""
-    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    if isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        return failure(error.exceptions[0], output)
     if isinstance(error, Reported):
         output.report(error.report)
     if isinstance(error, ConsoleError | StoreUnavailable | SecretsUnavailable):
@@ -41,9 +41,7 @@ def failure(error: Exception, output: Output) -> int:
     else:
         # The text of a foreign exception may hold anything; the log has it, redacted.
         log.exception("a command failed")
-        output.say(
-            f"a defect of provider-console: {type(error).__name__}; the log file has the details, please report it"
-        )
+        output.say(f"a defect: {type(error).__name__}; the log file has the details, please report it")
     return code_of(error)
 
 

@@ -142,7 +142,14 @@ class Breaker:
         self._last_permit = 0
         self._trial_successes = 0
         self._unknown: list[float] = []
-        self._forget_results()
+        self._streak = 0
+        self._streak_operation = ""
+        self._streak_shared = False
+        self._probe_failed = False
+        self._fold_at = -math.inf
+        self._fresh = 0
+        self._good = 0.0
+        self._bad = 0.0
 
     # -- looking
 

@@ -89,6 +89,9 @@ class ExecutionEnded(msgspec.Struct, frozen=True, kw_only=True):
     report: bytes
 
 
+HealthEvent = Literal["went_down", "recovered", "degraded", "credential_missing"]
+
+
 class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
     """One row of `system_health_checks`. `out_ms` is how long the provider had been down, on the row that says so."""
 
@@ -102,7 +105,7 @@ class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float | None = None
     error_class: str | None = None
     message: str | None = None
-    event: Literal["went_down", "recovered", "degraded", "credential_missing"] | None = None
+    event: HealthEvent | None = None
     out_ms: float | None = None
     manual: bool = False
 
@@ -395,6 +398,17 @@ class LoadedSettings(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+class SettingValue(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting in force. `allowed` says in words what it may be."""
+
+    key: str
+    value: Any
+    default: Any
+    unit: str | None = None
+    allowed: str = ""
+    description: str = ""
+
+
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """One version of the configuration. `text` is the whole file."""
 
@@ -416,6 +430,10 @@ class SettingsStore(Protocol):
         Raises:
             SettingsInvalid: it cannot be used.
         """
+        ...
+
+    def values(self, loaded: LoadedSettings, sections: Sequence[SettingsSection]) -> Sequence[SettingValue]:
+        """Every setting in force by its dotted key."""
         ...
 
     async def changed(self) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -29,6 +29,14 @@ DESCRIBE_S: Final = 5.0
 ITSELF: Final = "provider"
 """The name under which a provider's own description takes part in unification, after every source."""
 
+
+class Bringers(Protocol):
+    """What plugins bring; the mappings are other ones once a plugin is put aside."""
+
+    sources: Mapping[str, Source]
+    drivers: Mapping[str, Driver]
+
+
 Found = tuple[str, ProviderDescriptor]
 
 
@@ -38,8 +46,7 @@ class Catalog:
     def __init__(
         self,
         *,
-        sources: Mapping[str, Source],
-        drivers: Mapping[str, Driver],
+        plugins: Bringers,
         settings: Callable[[], Settings],
         store: UsageStore,
         secrets: SecretStore,
@@ -52,8 +59,7 @@ class Catalog:
     ) -> None:
         self.lanes: dict[str, Lane] = {}
         self.problems: tuple[str, ...] = ()
-        self._sources = sources
-        self._drivers = drivers
+        self._plugins = plugins
         self._settings = settings
         self._store = store
         self._secrets = secrets
@@ -130,16 +136,15 @@ class Catalog:
             self._on_change()
 
     async def _discover(self, problems: list[str]) -> list[Found]:
-        answers = await asyncio.gather(*(self._ask(name, source, problems) for name, source in self._sources.items()))
-        return [(name, one) for name, answer in zip(self._sources, answers, strict=True) for one in answer]
+        sources = dict(self._plugins.sources)
+        answers = await asyncio.gather(*(self._ask(name, source, problems) for name, source in sources.items()))
+        return [(name, one) for name, answer in zip(sources, answers, strict=True) for one in answer]
 
     async def _ask(self, name: str, source: Source, problems: list[str]) -> Sequence[ProviderDescriptor]:
         try:
             async with asyncio.timeout(DISCOVER_S):
                 answer = await source.discover()
-            if not all(isinstance(one, ProviderDescriptor) for one in answer):
-                raise TypeError("it returned something that is not a ProviderDescriptor")
-            self._last_good[name] = tuple(answer)
+            self._last_good[name] = _sound(answer)
         except TimeoutError:
             problems.append(f"source {name} did not answer within {DISCOVER_S:.0f} s; its last answer is used")
         except SdkError as error:
@@ -150,7 +155,7 @@ class Catalog:
         return self._last_good.get(name, ())
 
     def _unify(self, found: Sequence[Found], problems: list[str]) -> list[Provider]:
-        providers, wrong = unify(found, drivers=self._drivers)
+        providers, wrong = unify(found, drivers=self._plugins.drivers)
         problems.extend(problem.message for problem in wrong)
         return [
             msgspec.structs.replace(provider, sources=tuple(s for s in provider.sources if s != ITSELF))
@@ -180,7 +185,9 @@ class Catalog:
         wanted = [
             provider
             for provider in providers
-            if provider.enabled and (driver := self._drivers.get(provider.driver)) is not None and driver.describes
+            if provider.enabled
+            and (driver := self._plugins.drivers.get(provider.driver)) is not None
+            and driver.describes
         ]
         answers = await asyncio.gather(*(self._description(one, memories.get(one.id), problems) for one in wanted))
         return [
@@ -208,7 +215,7 @@ class Catalog:
         try:
             credential = None if provider.credential is None else await self._secrets.get(provider.credential)
             async with asyncio.timeout(DESCRIBE_S):
-                said = await self._drivers[provider.driver].describe(
+                said = await self._plugins.drivers[provider.driver].describe(
                     Call(
                         provider=provider,
                         http=self._http.client(network=provider.network),
@@ -233,7 +240,7 @@ class Catalog:
         before = {name: lane.provider for name, lane in self.lanes.items()}
         fresh: dict[str, Lane] = {}
         for provider in providers:
-            driver = self._drivers[provider.driver]
+            driver = self._plugins.drivers[provider.driver]
             lane = self.lanes.get(provider.id)
             if lane is not None and lane.same_identity(provider, driver):
                 lane.provider = provider
@@ -255,3 +262,9 @@ class Catalog:
             self._bus.publish(
                 CatalogChanged(at=self._clock.wall(), providers=tuple(sorted(fresh)), problems=self.problems)
             )
+
+
+def _sound(answer: Sequence[ProviderDescriptor]) -> tuple[ProviderDescriptor, ...]:
+    if not all(isinstance(one, ProviderDescriptor) for one in answer):
+        raise SdkError("its answer is not a list of ProviderDescriptor")
+    return tuple(answer)

@@ -81,8 +81,7 @@ class Engine:
         )
         self.recorder = Recorder(parts.usage, clock=parts.clock, bus=self.bus)
         self.catalog = Catalog(
-            sources=parts.plugins.sources,
-            drivers=parts.plugins.drivers,
+            plugins=parts.plugins,
             settings=self.settings,
             store=parts.usage,
             secrets=parts.secrets,

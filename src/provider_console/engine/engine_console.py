@@ -128,7 +128,7 @@ class EngineConsole:
         lane = self._lane(provider_id)
         if not lane.provider.configured:
             raise BadRequest(
-                f"{provider_id} was found, not configured; adopt it first: provider-console providers enable {provider_id}",
+                f"{provider_id} was found, not configured; adopt it: provider-console providers enable {provider_id}",
                 field="provider",
             )
         try:

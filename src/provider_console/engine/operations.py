@@ -38,9 +38,7 @@ def build_operation(
     checked = {key: value for key, value in payload.items() if value is not None}
     try:
         known = {field.name: field for field in kind.fields}
-        for key in checked:
-            if key not in known:
-                raise OperationInvalid(f"{name} has no field {key!r}{did_you_mean(key, known)}", field=key)
+        _refuse_unknown(name, checked, known)
         filled = {field.name: _fit(field, checked) for field in kind.fields}
         final = kind.validate({key: value for key, value in filled.items() if value is not None})
         wanted = kind.capabilities(final)
@@ -78,6 +76,12 @@ def _operation(
         return msgspec.convert(values, Operation)
     except msgspec.ValidationError as error:
         raise BadRequest(f"an option is out of bounds: {error}") from error
+
+
+def _refuse_unknown(kind: str, payload: Payload, known: Mapping[str, Field]) -> None:
+    for key in payload:
+        if key not in known:
+            raise OperationInvalid(f"{kind} has no field {key!r}{did_you_mean(key, known)}", field=key)
 
 
 def _fit(field: Field, payload: Mapping[str, Any]) -> Any:

@@ -208,6 +208,11 @@ class Plugins:
                 return True
         return False
 
+    @property
+    def listens(self) -> bool:
+        """Whether any plugin wants to hear of events."""
+        return bool(self._listeners)
+
     def notify(self, event: object) -> None:
         """Hand an event to every plugin that listens; one that raises is not called again."""
         for plugin, call in self._listeners:

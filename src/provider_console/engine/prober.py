@@ -15,14 +15,14 @@ from provider_console.console.events import HealthChecked, ProviderStateChanged
 from provider_console.console.views import CheckView, HealthState, iso
 from provider_console.core.breaker import BreakerState, Hold
 from provider_console.core.classify import QUOTA_PROBE_S, RULES, Failure, Hook, classify
-from provider_console.core.ports import CheckRow, Clock, HttpFactory, ProberLock, SecretStore, UsageStore
+from provider_console.core.ports import CheckRow, Clock, HealthEvent, HttpFactory, ProberLock, SecretStore, UsageStore
 from provider_console.core.settings import Settings
 from provider_console.engine.bus import Bus
 from provider_console.engine.lane import STALE_INTERVALS, Lane
 from provider_console.engine.recorder import Recorder
 from provider_console.engine.standing import category_medians, lane_score, state_of
 from provider_console.sdk.driver import Call, ProbeResult
-from provider_console.sdk.errors import ErrorClass
+from provider_console.sdk.errors import BadResult, ErrorClass
 
 PROBE_S: Final = 5.0
 JITTER: Final = 0.1
@@ -201,9 +201,8 @@ class Prober:
         try:
             async with asyncio.timeout(PROBE_S) as timer:
                 answer = await lane.driver.probe(await self._call(lane))
-            if not isinstance(answer, ProbeResult):
-                raise TypeError("the driver's probe returned something that is not a ProbeResult")
-        except (Exception, SystemExit) as error:  # the plugin barrier
+            answer = _sound(answer)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin barrier
             failure = (
                 Failure(error_class=ErrorClass.TIMEOUT, message=f"no answer within {PROBE_S:.0f} s")
                 if timer.expired()
@@ -348,7 +347,7 @@ class Prober:
 
     def _event(
         self, lane: Lane, before: HealthState | None, state: HealthState, now: float
-    ) -> tuple[str | None, float | None]:
+    ) -> tuple[HealthEvent | None, float | None]:
         if state is HealthState.UNHEALTHY:
             if lane.down_since is None:
                 lane.down_since = now
@@ -365,6 +364,12 @@ class Prober:
         if state is HealthState.DEGRADED:
             return "degraded", None
         return None, None
+
+
+def _sound(answer: object) -> ProbeResult:
+    if not isinstance(answer, ProbeResult):
+        raise BadResult(f"the driver's probe returned {type(answer).__name__} instead of a ProbeResult")
+    return answer
 
 
 def _failure(error: BaseException, hooks: tuple[Hook, ...], redact: Callable[[str], str]) -> Failure:

@@ -170,7 +170,7 @@ class SettingsDesk:
                     allowed=info.allowed,
                     description=info.description,
                 )
-                for info in self._store.described(loaded, self._sections)
+                for info in self._store.values(loaded, self._sections)
             ),
             problem=self.problem,
             warnings=loaded.warnings,

@@ -106,7 +106,7 @@ class TransportError(SdkError):
         self.never_left = never_left
 
 
-class BadResult(SdkError):  # noqa: N818 - the class in the reports is bad_result
+class BadResult(SdkError):
     """An answer arrived that cannot be used: unreadable, or it failed its kind's check."""
 
     def __init__(self, message: str) -> None:
@@ -114,7 +114,7 @@ class BadResult(SdkError):  # noqa: N818 - the class in the reports is bad_resul
         self.message = message
 
 
-class OperationInvalid(SdkError):  # noqa: N818 - it says what is wrong with the operation
+class OperationInvalid(SdkError):
     """A payload does not fit the fields of its kind; `field` is the one at fault, if it is one."""
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
