@@ -10,23 +10,23 @@ class SimulationError(Exception):
     """A history broke a rule of the simulation."""
 
 
-class Deadlock(SimulationError):  # noqa: N818  read as a finding
+class Deadlock(SimulationError):
     """Nothing can run, no timer is armed, and the main coroutine has not ended."""
 
 
-class LimitExceeded(SimulationError):  # noqa: N818  read as a finding
+class LimitExceeded(SimulationError):
     """The history took more steps or more virtual time than it was given."""
 
 
-class Leaked(SimulationError):  # noqa: N818  read as a finding
+class Leaked(SimulationError):
     """Tasks were still there when the main coroutine had ended."""
 
 
-class Unhandled(SimulationError):  # noqa: N818  read as a finding
+class Unhandled(SimulationError):
     """An exception reached nobody: a task's, a future's or a callback's."""
 
 
-class Forbidden(SimulationError):  # noqa: N818  read as a finding
+class Forbidden(SimulationError):
     """Something outside the simulation was asked for: a socket, a pipe, a subprocess, a signal."""
 
 
