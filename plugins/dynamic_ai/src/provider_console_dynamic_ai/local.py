@@ -80,14 +80,20 @@ class LocalServers(Source):
 
     async def _look(self, service: Service) -> ProviderDescriptor | None:
         origin = f"http://127.0.0.1:{service.port}"
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                response = await self._context.http(network="loopback").request("GET", origin + service.path)
-            models = _models(response.json(), service) if response.ok else None
-        except (SdkError, TimeoutError):
-            return None
+        models = None
+        # Twice: a process's first request also loads the HTTP library, which alone may take this long.
+        for _ in range(2):
+            try:
+                async with asyncio.timeout(TIMEOUT_S):
+                    response = await self._context.http(network="loopback").request("GET", origin + service.path)
+                models = _models(response.json(), service) if response.ok else None
+            except SdkError:
+                return None
+            except TimeoutError:
+                continue
+            break
         if models is None:
-            # Something else listens there: 8000 and 8080 are everybody's ports.
+            # Nothing, or something else: 8000 and 8080 are everybody's ports.
             return None
         return ProviderDescriptor(
             id=service.id,

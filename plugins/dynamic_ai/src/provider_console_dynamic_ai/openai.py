@@ -157,14 +157,19 @@ class OpenAI(Driver):
                 # The error that came instead of a stream, or a server that does not stream.
                 yield _whole(call, await answer.read())
                 return
+            finished = False
             async for line in answer.lines():
                 # What begins with a colon is a comment that keeps the connection open.
                 if not line.startswith("data:"):
                     continue
                 data = line.removeprefix("data:").strip()
                 if data == "[DONE]":
+                    if not finished:
+                        yield Piece(finish="stop")
                     return
-                yield _piece(call, data)
+                piece = _piece(call, data)
+                finished = finished or piece.finish is not None
+                yield piece
 
     def _address(self, call: Call, path: str) -> str:
         return address(call, path, default=self.default_base_url)

@@ -93,7 +93,8 @@ def failure(
         status = number if 400 <= number <= 599 else 500
     name = code if isinstance(code, str) and not code.isdigit() else None
     error_class = CODES.get(name or "") or CODES.get(kind if isinstance(kind, str) else "") or STATUSES.get(status)
-    said = words if isinstance(words, str) else ""
+    # Mistral's message may be an object; it is searched and never quoted.
+    said = words if isinstance(words, str) else msgspec.json.encode(words).decode()
     metadata = error.get("metadata")
     if status == 403 and isinstance(metadata, dict) and metadata.get("reasons"):
         # OpenRouter: the reasons are those of a moderation.
@@ -103,7 +104,7 @@ def failure(
     secretive = error_class is ErrorClass.AUTHENTICATION
     raised = ProviderError(
         # The words for a refused key quote it in part.
-        f"{call.provider.id}: HTTP {status}{'' if secretive else quoted(said, call)}",
+        f"{call.provider.id}: HTTP {status}{'' if secretive else quoted(words, call)}",
         error_class=error_class,
         status=status,
         code=str(name or kind)[:64] if name or kind else None,
