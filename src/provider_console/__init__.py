@@ -1,7 +1,7 @@
 """Provider Console keeps AI and translation providers working.
 
-    async with open_console() as console:
-        execution = await console.execute_with_fallback(my_operation, category="translation", max_providers=3)
+async with open_console() as console:
+    execution = await console.execute_with_fallback(my_operation, category="translation", max_providers=3)
 """
 
 from __future__ import annotations

@@ -6,24 +6,49 @@ import argparse
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from provider_console.bootstrap import Situation, open_front_end
 from provider_console.cli.command import Command
 from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
 from provider_console.console.console import Console
+from provider_console.console.views import ExecutionReport
+
+if TYPE_CHECKING:
+    from provider_console.sandbox import Sandbox
 
 _ENGINE: Final = {"engine": {"base_delay": 100, "max_delay": 800}}
 """Delays a tenth as long as usual: a demo is watched, not waited for."""
 
-_ACTS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
-    (
-        "A translation while DeepL answers 503 and OpenAI limits the rate",
-        "translate",
-        {"text": "The house is red.", "from": "en", "to": "es"},
+
+class _Act(NamedTuple):
+    """One operation, and the provider that fails while it runs."""
+
+    title: str
+    kind: str
+    payload: dict[str, Any]
+    failing: str
+    status: int
+    retry_after: str = ""
+
+
+_ACTS: Final = (
+    _Act(
+        title="A translation while DeepL answers 503",
+        kind="translate",
+        payload={"text": "The house is red.", "from": "en", "to": "es"},
+        failing="deepl",
+        status=503,
     ),
-    ("A chat while OpenAI limits the rate", "chat", {"text": "Why is the sky blue?"}),
+    _Act(
+        title="A chat while OpenAI limits the rate",
+        kind="chat",
+        payload={"text": "Why is the sky blue?"},
+        failing="openai",
+        status=429,
+        retry_after="200ms",
+    ),
 )
 
 
@@ -32,34 +57,32 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(_arguments: argparse.Namespace, output: Output) -> int:
-    from provider_console.sandbox import Fault, Sandbox, toml_text
+    from provider_console.sandbox import Sandbox, toml_text
 
     with tempfile.TemporaryDirectory(prefix="provider-console-demo-") as home:
         async with Sandbox() as sandbox:
-            sandbox["deepl"].faults.set(Fault("status", status=503), on="work")
-            sandbox["openai"].faults.set(Fault("status", status=429, retry_after="200ms"), on="work")
             (Path(home) / "config.toml").write_text(toml_text({**_ENGINE, **sandbox.tables}), "utf-8")
             environ = {**os.environ, **sandbox.credentials, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
             situation = Situation(home=Path(home), environ=environ)
             async with open_front_end("cli", situation, background=False) as console:
-                await _play(console, output)
-    return DONE
-
-
-async def _play(console: Console, output: Output) -> None:
-    reports = []
-    for title, kind, payload in _ACTS:
-        output.progress(f"{title} …")
-        operation = await console.operation(kind, payload)
-        report = await console.execute(operation)
-        reports.append(report)
-        if not output.json:
-            output.line(f"{title}.")
-            output.report(report)
-            output.line()
+                reports = [await _play(act, console, sandbox, output) for act in _ACTS]
     if output.json:
         output.data(reports)
     output.progress("This ran on sandbox providers in a temporary home: nothing of yours was read or written.")
+    return DONE
+
+
+async def _play(act: _Act, console: Console, sandbox: Sandbox, output: Output) -> ExecutionReport:
+    from provider_console.sandbox import Fault
+
+    output.progress(f"{act.title} …")
+    sandbox[act.failing].faults.set(Fault("status", status=act.status, retry_after=act.retry_after), on="work")
+    report = await console.execute(await console.operation(act.kind, act.payload))
+    if not output.json:
+        output.line(f"{act.title}.")
+        output.report(report)
+        output.line()
+    return report
 
 
 COMMAND = Command(_arguments, _run, "provider-console demo --headless")
