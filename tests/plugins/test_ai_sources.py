@@ -192,8 +192,10 @@ async def test_local_servers_are_found_on_their_ports() -> None:
             msgspec.structs.replace(SERVICES[1], port=studio.port),
             msgspec.structs.replace(SERVICES[2], port=1),
         ]
-        context = FakeContext(settings={"dynamic_ai": _settings()}, http=clients.client(network="loopback"))
+        http = clients.client(network="loopback")
+        context = FakeContext(settings={"dynamic_ai": _settings()}, http=http)
         try:
+            await http.request("GET", f"{ollama.origin}/api/version")  # loads the library, however long it takes
             found = await LocalServers(context, services=services).discover()
         finally:
             await clients.aclose()

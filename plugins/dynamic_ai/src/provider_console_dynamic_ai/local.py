@@ -11,8 +11,9 @@ import msgspec
 from provider_console.sdk import PluginContext, ProviderDescriptor, SdkError, Source
 from provider_console_dynamic_ai.source import section
 
-TIMEOUT_S: Final = 0.5
-"""For one port: on loopback a server that is there answers in a few milliseconds."""
+TIMEOUTS_S: Final = (0.5, 2.0)
+"""For one port, first try and second. On loopback a server that is there answers in a few milliseconds, but a
+process's first request also loads the HTTP library, which alone may take longer."""
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,10 +82,9 @@ class LocalServers(Source):
     async def _look(self, service: Service) -> ProviderDescriptor | None:
         origin = f"http://127.0.0.1:{service.port}"
         models = None
-        # Twice: a process's first request also loads the HTTP library, which alone may take this long.
-        for _ in range(2):
+        for timeout_s in TIMEOUTS_S:
             try:
-                async with asyncio.timeout(TIMEOUT_S):
+                async with asyncio.timeout(timeout_s):
                     response = await self._context.http(network="loopback").request("GET", origin + service.path)
                 models = _models(response.json(), service) if response.ok else None
             except SdkError:
