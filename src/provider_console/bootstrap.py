@@ -121,9 +121,7 @@ async def _engine(situation: Situation, *, background: bool, grace_s: float) -> 
             loaded = await settings_store.load(registry.sections)
         except SettingsInvalid as error:
             raise ConfigurationInvalid(str(error).splitlines()) from error
-        secrets = KeyringSecrets(
-            index=usage, clock=clock, environ=environ, on_loaded=lambda secret: _known(redactor, secret)
-        )
+        secrets = KeyringSecrets(index=usage, clock=clock, environ=environ, on_loaded=partial(_known, redactor))
         network = loaded.settings.network
         http = HttpClients(
             clock=clock,

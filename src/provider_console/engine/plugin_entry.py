@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
@@ -11,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import pluggy
 
+from provider_console.core.nearest import did_you_mean
 from provider_console.core.text import clean_text
 from provider_console.engine.plugin_barrier import Misshapen
 from provider_console.sdk import hooks as specifications
@@ -145,9 +145,7 @@ def _check_spelling(manager: pluggy.PluginManager) -> None:
             if not name.startswith("_") and not getattr(manager.hook, name).has_spec()
         )
         for name in unknown:
-            near = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.5)
-            advice = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(HOOKS)}"
-            raise Misshapen(f"there is no hook {name}; {advice}") from None
+            raise Misshapen(f"there is no hook {name}{did_you_mean(name, HOOKS)}") from None
         raise
 
 
