@@ -62,6 +62,14 @@ async def test_a_request_carries_what_it_was_given_and_nothing_of_its_own_accord
     assert (answer.status, answer.json(), answer.headers["x-two"]) == (200, {"a": 1}, "1, 2")
 
 
+async def test_a_path_and_a_query_reach_the_server_as_they_were_written(client: HttpClient, serve: Serve) -> None:
+    written = "/v1/models/a%2Fb:count?q=a%26b%20c+d&e=%3D&f=%252F"
+    async with serve(lambda exchange: exchange.answer()) as server:
+        await client.request("GET", server.url(written))
+
+    assert server.exchanges[0].head.split(" ")[1] == written
+
+
 async def test_a_large_body_goes_out_whole_and_without_a_warning(client: HttpClient, serve: Serve) -> None:
     async with serve(lambda exchange: exchange.answer()) as server:
         await client.request("POST", server.url(), content=b"x" * (3 << 20))
@@ -347,20 +355,38 @@ async def test_endless_headers_are_refused(client: HttpClient, serve: Serve, hea
 
 
 async def test_a_body_of_one_byte_at_a_time_ends_with_the_callers_timeout(client: HttpClient, serve: Serve) -> None:
+    begun = asyncio.Event()
+
     async def handler(exchange: Any) -> None:
         await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        begun.set()
         with contextlib.suppress(ConnectionError):
             while True:
                 await exchange.send(b"x")
                 await asyncio.sleep(0.01)
 
+    async def read(url: str, deadline: asyncio.Timeout) -> None:
+        async with deadline:
+            await client.request("GET", url)
+
     async with serve(handler) as server:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await client.request("GET", server.url())
+        deadline = asyncio.timeout(None)
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(_raised(read(server.url(), deadline)))
+            await begun.wait()
+            deadline.reschedule(asyncio.get_running_loop().time())
         await server.idle.wait()
 
+    assert isinstance(reading.result(), TimeoutError)
     assert server.requests == 1
+
+
+async def _raised(call: Awaitable[object]) -> BaseException | None:
+    try:
+        await call
+    except (TimeoutError, TransportError) as error:
+        return error
+    return None
 
 
 @pytest.mark.parametrize("where", ["before the head", "in the body"])
