@@ -258,6 +258,20 @@ async def test_the_readable_rows_of_a_damaged_file_are_saved(tmp_path: Path) -> 
     assert f"{saved} of its rows were saved" in notices[0]
 
 
+async def test_text_that_is_no_text_any_more_does_not_hide_the_other_rows(tmp_path: Path) -> None:
+    path = tmp_path / "console.db"
+    await write(path, [attempt(1, message="good"), attempt(2, message="here: mark")])
+    path.write_bytes(path.read_bytes().replace(b"here: mark", b"here: m\xffrk"))
+
+    usage = SqliteUsage(path, clock=SystemClock())
+    try:
+        messages = [row.message for row in await usage.attempts()]
+    finally:
+        await usage.close()
+
+    assert messages == ["here: m\ufffdrk", "good"]
+
+
 async def test_a_file_cut_short_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "console.db"
     await write(path, [attempt(number, message="m" * 200) for number in range(2000)])

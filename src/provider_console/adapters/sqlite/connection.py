@@ -111,8 +111,6 @@ def connect(
     # One thread uses it, but not the one that makes it: aiosqlite opens, and a damaged file is closed elsewhere.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000)
     try:
-        # Text that a dying disk changed must not make a whole page of rows unreadable.
-        connection.text_factory = _text
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA trusted_schema = OFF")
         if reading:
@@ -142,5 +140,18 @@ def connect_untouched(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
 
 
-def _text(raw: bytes) -> str:
-    return str(raw, "utf-8", "replace")
+def read_text_as_it_is(work: Work[T], connection: sqlite3.Connection) -> T:
+    """Run work that reads; text that a dying disk changed must not make a whole page of rows unreadable.
+
+    Tried strictly first: Python decoding each value costs more than all the rest of reading.
+    """
+    try:
+        return work(connection)
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+    connection.text_factory = lambda raw: str(raw, "utf-8", "replace")
+    try:
+        return work(connection)
+    finally:
+        connection.text_factory = str

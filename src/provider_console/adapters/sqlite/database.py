@@ -10,7 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from provider_console.adapters.sqlite.connection import Connection, Work, connect, connect_untouched, transact
+from provider_console.adapters.sqlite.connection import (
+    Connection,
+    Work,
+    connect,
+    connect_untouched,
+    read_text_as_it_is,
+    transact,
+)
 from provider_console.adapters.sqlite.failure import Damaged, check, is_damage, unavailable
 from provider_console.adapters.sqlite.migration import migrate, refuse_foreign
 from provider_console.adapters.sqlite.place import prepare, set_aside
@@ -82,7 +89,7 @@ class Database:
                 self._reader = await self._connected(self.reading)
             reader = self._reader
         try:
-            return await reader.perform(work)
+            return await reader.perform(partial(read_text_as_it_is, work))
         except sqlite3.Error as error:
             raise unavailable(self.path, error) from error
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from provider_console.adapters.sqlite import rows as values
 from provider_console.adapters.sqlite.database import Database
@@ -22,6 +22,8 @@ from provider_console.core.ports import (
     UsageRow,
 )
 from provider_console.sdk.provider import Provider
+
+T = TypeVar("T")
 
 # Table and column names are constants of this package; every value is bound.
 _ATTEMPT: Final = (
@@ -55,6 +57,8 @@ SELECT {values.CHECK_COLUMNS} FROM system_health_checks WHERE id IN (
 )
 """  # noqa: S608
 
+SLICE: Final = 100
+
 PRUNE_ROWS: Final = 2_000
 """Rows deleted in one transaction, so that attempts are written in between."""
 
@@ -77,6 +81,7 @@ class SqliteUsage:
             path, schema="console", synchronous="NORMAL", clock=clock, salvage=salvage_tables, max_pages=max_pages
         )
         self._presence = self._database.presence
+        self._clock = clock
 
     @property
     def path(self) -> Path:
@@ -163,12 +168,12 @@ class SqliteUsage:
     ) -> Sequence[AttemptRow]:
         """Newest first; `since` in wall seconds."""
         found = await self._newest("provider_usage_analytics", values.ATTEMPT_COLUMNS, provider, since, limit)
-        return [values.attempt(row) for row in found]
+        return await self._made(values.attempt, found)
 
     async def checks(self, *, provider: str | None = None, since: float = 0.0, limit: int = 1000) -> Sequence[CheckRow]:
         """Newest first; `since` in wall seconds."""
         found = await self._newest("system_health_checks", values.CHECK_COLUMNS, provider, since, limit)
-        return [values.check(row) for row in found]
+        return await self._made(values.check, found)
 
     async def latest_checks(self) -> Mapping[str, CheckRow]:
         """The newest check of each provider."""
@@ -295,6 +300,15 @@ class SqliteUsage:
         condition, parameters = ("", ()) if provider is None else ("provider = ? AND ", (provider,))
         sql = f"SELECT {columns} FROM {table} WHERE {condition}at >= ? ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608
         return await self._fetch(sql, (*parameters, since, limit))
+
+    async def _made(self, make: Callable[[Sequence[Any]], T], found: Sequence[tuple[Any, ...]]) -> list[T]:
+        """Values from rows, a few at a time: a thousand at once would keep the loop waiting for 5 ms."""
+        made: list[T] = []
+        for start in range(0, len(found), SLICE):
+            if start:
+                await self._clock.sleep(0)
+            made += [make(row) for row in found[start : start + SLICE]]
+        return made
 
     async def _fetch(self, sql: str, parameters: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
         return await self._database.read(lambda connection: connection.execute(sql, parameters).fetchall())
