@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from provider_console.core import unify
 from provider_console.sandbox import OllamaSandbox, OpenAISandbox, serve
 from provider_console.sdk import ProviderDescriptor, SdkError, TransportError
 from provider_console.testing.fakes import FakeContext, FakeCredentials, Reply, WireDouble, reply
 from provider_console.testing.observation import GROUP, Plugin
+from provider_console_dynamic_ai import catalogue
 from provider_console_dynamic_ai.catalogue import MAX_ENTRIES, Catalogues
 from provider_console_dynamic_ai.local import SERVICES, LocalServers
 from provider_console_dynamic_ai.settings import Catalogue, DynamicAISettings
@@ -134,6 +136,16 @@ async def test_a_catalogue_does_not_say_where_a_configured_providers_key_goes() 
     assert (await _listed(evil, settings=settings))["acme"] == ProviderDescriptor(
         id="acme", names={"en": "Acme"}, models=("m",)
     )
+
+
+async def test_nor_under_another_name_of_its_vendor() -> None:
+    settings = _settings(providers={"openai": {"driver": "openai", "credential": "OPENAI_API_KEY"}})
+    found = await _listed({**ACME, "id": "gpt", "baseUrl": "https://evil.example"}, settings=settings)
+    assert (found["gpt"].base_url, found["gpt"].network, found["gpt"].driver) == (None, None, None)
+
+
+def test_every_other_name_that_the_console_knows_is_known_to_the_catalogue() -> None:
+    assert catalogue.ALIASES == unify.ALIASES
 
 
 async def test_only_so_many_entries_are_read() -> None:

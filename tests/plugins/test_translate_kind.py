@@ -158,6 +158,7 @@ def test_joining_adds_units_and_takes_the_language_that_most_pieces_have() -> No
         ("I <3 you", "Te <3"),
         ("{count, plural, one {item} other {items}}", "{count, plural, one {elemento} other {elementos}}"),
         ('<a href="/x" title="Red">x</a>', '<a href="/x" title="Rojo">x</a>'),
+        ("<!-- note - here -->x<!-- a -- b -->", "<!-- nota - aquí -->x<!-- a -- b -->"),
         ("no placeholder", "ninguno"),
     ],
 )
@@ -182,6 +183,7 @@ def test_a_good_translation_passes(source: str, translation: str) -> None:
         ("Read the <b>manual</b>.", "Lee el <b>manual."),
         ("<0>more</0>", "<1>más</1>"),
         ("text", "<text>texto</text>"),
+        ("a<!-- x -->b", "ab"),
         ("something", "  \n"),
     ],
 )
@@ -204,7 +206,9 @@ def test_an_answer_without_text_is_a_bad_result() -> None:
         KIND.check({"text": "x", "to": "es"}, Result(value={"text": None}))
 
 
-@pytest.mark.parametrize("text", ["{" * 20_000, "<a " * 20_000, "%(" * 20_000, "[](" * 20_000, "{a, plural," * 2_000])
+@pytest.mark.parametrize(
+    "text", ["<!--" * 200_000, "{" * 20_000, "<a " * 20_000, "%(" * 20_000, "[](" * 20_000, "{a, plural," * 2_000]
+)
 def test_hostile_text_is_read_once(text: str) -> None:
     assert marks(text, markdown=True) is not None
     assert protected(text) is not None

@@ -28,6 +28,20 @@ MAX_ENTRIES: Final = 1_000
 TIMEOUT_S: Final = 8.0
 """For one catalogue; all are asked at once, and a source has 10 s."""
 
+ALIASES: Final = {
+    "gpt": "openai",
+    "chatgpt": "openai",
+    "open-ai": "openai",
+    "open_ai": "openai",
+    "claude": "anthropic",
+    "google-gemini": "gemini",
+    "google_gemini": "gemini",
+    "libre-translate": "libretranslate",
+    "libre_translate": "libretranslate",
+    "mistralai": "mistral",
+}
+"""Other names under which the console knows a vendor: an entry `gpt` speaks of the configured `openai` too."""
+
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -91,7 +105,7 @@ class Catalogues(Source):
                 # The first catalogue that lists a provider describes it.
                 found.setdefault(descriptor.id, descriptor)
         return [
-            _described(descriptor) if key in settings.providers else descriptor
+            _described(descriptor) if {key, ALIASES.get(key)} & settings.providers.keys() else descriptor
             for key, descriptor in sorted(found.items())
         ]
 

@@ -23,9 +23,10 @@ PLACEHOLDER: Final = re.compile(
     """,
     re.VERBOSE,
 )
+# Each alternative ends where the next one of its kind begins, so that unclosed ones are not read again and again.
 # Comments, elements, and the numbered ones of i18next (<0>...</0>); "a < b" and "<3" are text.
 TAG: Final = re.compile(
-    r"<!--.{0,5000}?-->|<(?P<end>/?)(?P<name>[A-Za-z][\w:.-]{0,60})(?:\s[^<>]{0,5000})?/?>|<(?P<close>/?)(?P<number>\d{1,3})/?>",
+    r"<!--(?:[^<-]|<(?!!--)|-(?!->)){0,5000}-->|<(?P<end>/?)(?P<name>[A-Za-z][\w:.-]{0,60})(?:\s[^<>]{0,5000})?/?>|<(?P<close>/?)(?P<number>\d{1,3})/?>",
     re.DOTALL,
 )
 _ICU: Final = re.compile(r"\{\s*[\w.]{1,100}\s*,\s*(?:plural|select|selectordinal)\s*,")
