@@ -22,6 +22,8 @@ PRIOR_SUCCESSES: Final = 4.5
 PRIOR_EVENTS: Final = 5.0
 PROBE_WEIGHT: Final = 0.5
 
+FOLD_EVENTS: Final = 128
+
 LATENCY_FLOOR_S: Final = 1e-4
 LATENCY_CEILING_S: Final = 3_600.0
 
@@ -65,50 +67,61 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats:
-    """Decayed counts of one provider. Observing is on the path of every call: a few multiplications."""
+    """Decayed counts of one provider. Observing only notes: the arithmetic is done for many at once, when asked."""
 
-    __slots__ = ("_at", "_events", "_latency_at", "_latency_sum", "_latency_weight", "_successes")
+    __slots__ = ("_at", "_events", "_fresh", "_latency_at", "_latency_sum", "_latency_weight", "_successes")
 
     def __init__(self) -> None:
         self._at = self._latency_at = -math.inf
         self._events = self._successes = 0.0
         self._latency_sum = self._latency_weight = 0.0
+        self._fresh: list[tuple[float, bool, float | None, float]] = []
 
     def observe(self, now: float, *, ok: bool, latency_s: float | None = None, weight: float = 1.0) -> None:
         """One event that counts `weight`; `latency_s` None gives no latency sample (a failure that is no timeout)."""
-        if now != self._at:
-            kept = math.exp((self._at - now) / RELIABILITY_DECAY_S) if now > self._at else 1.0
-            self._events *= kept
-            self._successes *= kept
-            self._at = max(now, self._at)
-        self._events += weight
-        if ok:
-            self._successes += weight
-        if latency_s is not None:
-            if now != self._latency_at:
-                kept = math.exp((self._latency_at - now) / LATENCY_DECAY_S) if now > self._latency_at else 1.0
-                self._latency_sum *= kept
-                self._latency_weight *= kept
-                self._latency_at = max(now, self._latency_at)
-            self._latency_sum += math.log(min(max(latency_s, LATENCY_FLOOR_S), LATENCY_CEILING_S))
-            self._latency_weight += 1.0
+        fresh = self._fresh
+        fresh.append((now, ok, latency_s, weight))
+        if len(fresh) >= FOLD_EVENTS:
+            self._fold()
+
+    def _fold(self) -> None:
+        for at, ok, latency_s, weight in self._fresh:
+            kept = decay(at - self._at, RELIABILITY_DECAY_S)
+            self._events = self._events * kept + weight
+            self._successes = self._successes * kept + (weight if ok else 0.0)
+            self._at = max(at, self._at)
+            if latency_s is not None:
+                kept = decay(at - self._latency_at, LATENCY_DECAY_S)
+                sample = math.log(min(max(latency_s, LATENCY_FLOOR_S), LATENCY_CEILING_S))
+                self._latency_sum = self._latency_sum * kept + sample
+                self._latency_weight = self._latency_weight * kept + 1.0
+                self._latency_at = max(at, self._latency_at)
+        self._fresh.clear()
 
     def counts(self, now: float) -> tuple[float, float]:
         """Decayed successes and events."""
-        if self._events == 0.0:
-            return 0.0, 0.0
-        kept = math.exp(min(0.0, self._at - now) / RELIABILITY_DECAY_S)
+        self._fold()
+        kept = decay(now - self._at, RELIABILITY_DECAY_S)
         return self._successes * kept, self._events * kept
 
     def latency_s(self, now: float, *, prior_s: float | None = None) -> float | None:
         """The decayed log-mean of latencies, with a prior worth two samples; None with neither samples nor prior."""
-        weight = self._latency_weight
-        kept = 0.0 if weight == 0.0 else math.exp(min(0.0, self._latency_at - now) / LATENCY_DECAY_S)
-        weight *= kept
+        self._fold()
+        kept = decay(now - self._latency_at, LATENCY_DECAY_S)
+        weight = self._latency_weight * kept
         if prior_s is None:
             return math.exp(self._latency_sum * kept / weight) if weight > 1e-12 else None
         prior_s = min(max(prior_s, LATENCY_FLOOR_S), LATENCY_CEILING_S)
         return math.exp((self._latency_sum * kept + PRIOR_SAMPLES * math.log(prior_s)) / (weight + PRIOR_SAMPLES))
+
+
+def decay(elapsed_s: float, scale_s: float) -> float:
+    """What is left of a weight after a time: `exp(-t / scale)`, all of it where no time has passed.
+
+    >>> decay(0.0, 60.0), round(decay(60.0, 60.0), 3), decay(math.inf, 60.0), decay(-5.0, 60.0)
+    (1.0, 0.368, 0.0, 1.0)
+    """
+    return math.exp(-elapsed_s / scale_s) if elapsed_s > 0.0 else 1.0
 
 
 def response_points(latency_s: float, *, threshold_s: float) -> float:
