@@ -224,6 +224,19 @@ async def test_a_connection_that_ended_in_between_is_replaced_before_anything_is
             "protocol",
         ),
     ],
+    ids=[
+        "half a head",
+        "half a body",
+        "half a chunk",
+        "length of letters",
+        "negative length",
+        "SSH",
+        "TLS",
+        "no gzip",
+        "brotli",
+        "gzip twice",
+        "half a gzip",
+    ],
 )
 async def test_a_broken_answer_is_a_transport_error_of_its_kind(
     client: HttpClient, serve: Serve, sent: bytes, kind: str
@@ -267,6 +280,7 @@ async def test_bytes_beyond_the_content_length_never_become_the_next_answer(clie
         ("deflate", zlib.compress(TEXT)[2:-4]),
         ("identity", TEXT),
     ],
+    ids=["gzip", "two gzip members", "deflate", "bare deflate", "identity"],
 )
 async def test_compressed_answers_are_decoded(client: HttpClient, serve: Serve, encoding: str, body: bytes) -> None:
     async with serve(lambda exchange: exchange.answer(body, headers=f"Content-Encoding: {encoding}\r\n")) as server:
