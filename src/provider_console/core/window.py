@@ -1,122 +1,33 @@
-"""The live figures: a sliding window of slots, each with a log-linear histogram of latencies.
+"""The live figures: a sliding window of 30 slots over the attempts of one provider.
 
-16 sub-buckets an octave keep a percentile within 3.2 % of exact. Recording appends to a list that is folded in
-batches. The counts of the whole window are kept ready and a slot that leaves takes its own out again, so a query
-costs the same however much happened. Only the newest slot counts in a dictionary; older ones are packed, which is what
-keeps ten thousand busy providers in memory.
+Recording appends to a list that is folded in batches. The latencies of the whole window are kept ready, and a slot
+that leaves takes its own out again, so a query costs the same however much happened. Only the newest slot counts in a
+dictionary; older ones are packed, which is what keeps ten thousand busy providers in memory.
 """
 
 from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
-from operator import add
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
+
+from provider_console.core.histogram import Histogram, bucket_of
+
+__all__ = ["Figures", "Histogram", "Window", "merge_figures"]
 
 SLOTS: Final = 30
 SPAN_S: Final = 300.0
 FOLD_EVENTS: Final = 32
 """Enough to make folding cheap, few enough that an unfolded event's 140 bytes do not add up."""
 
-SUB_BUCKETS: Final = 16
-LOWEST_S: Final = 1e-4
-OCTAVES: Final = 25
-"""0.1 ms to about 56 minutes; what is beyond counts in the last bucket."""
-BUCKETS: Final = SUB_BUCKETS * OCTAVES
-
-_HIGHEST_S: Final = LOWEST_S * 2.0**OCTAVES
-
 # A packed entry of a slot: the bucket in the low bits, its count above.
 _BUCKET_BITS: Final = 9
 _BUCKET_MASK: Final = (1 << _BUCKET_BITS) - 1
 _COUNT_MAX: Final = (1 << 32 - _BUCKET_BITS) - 1
-
-_Index = Annotated[int, msgspec.Meta(ge=0, lt=BUCKETS)]
-_Count = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class Histogram:
-    """Counts of latencies in log-linear buckets. Histograms merge by adding."""
-
-    __slots__ = ("counts", "total")
-
-    def __init__(self) -> None:
-        self.counts = array("Q", bytes(8 * BUCKETS))
-        self.total = 0
-
-    def add(self, latency_s: float) -> None:
-        """Count one latency."""
-        self.counts[bucket_of(latency_s)] += 1
-        self.total += 1
-
-    def merge(self, other: Histogram) -> None:
-        """Add another histogram's counts."""
-        self.counts = array("Q", map(add, self.counts, other.counts))
-        self.total += other.total
-
-    def quantile_s(self, quantile: float) -> float | None:
-        """The latency (s) below which a share of the counts lies, within 3.2 %; None where there are none."""
-        return self.quantiles_s((quantile,))[0]
-
-    def quantiles_s(self, quantiles: Iterable[float]) -> list[float | None]:
-        """Several of them in one pass."""
-        if not self.total:
-            return [None for _ in quantiles]
-        # Latencies fill a few octaves: cutting off the empty ones at both ends is most of the work saved.
-        filled = self.counts.tobytes().rstrip(b"\0")
-        first = (len(filled) - len(filled.lstrip(b"\0"))) // self.counts.itemsize
-        last = -(-len(filled) // self.counts.itemsize)
-        reached = list(accumulate(self.counts[first:last]))
-        return [middle_s(first + bisect_left(reached, max(1, math.ceil(share * self.total)))) for share in quantiles]
-
-    def to_bytes(self) -> bytes:
-        """The filled buckets, for a database."""
-        return msgspec.msgpack.encode({i: count for i, count in enumerate(self.counts) if count})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Histogram:
-        """The histogram that `to_bytes` was called on.
-
-        Raises:
-            ValueError: the bytes are no histogram.
-        """
-        histogram = cls()
-        try:
-            for index, count in msgspec.msgpack.decode(data, type=dict[_Index, _Count]).items():
-                histogram.counts[index] = count
-                histogram.total += count
-        except (msgspec.DecodeError, OverflowError) as error:
-            raise ValueError("the stored bytes are no histogram of latencies; rebuild them from attempts") from error
-        return histogram
-
-
-def bucket_of(latency_s: float) -> int:
-    """The bucket of a latency: linear steps inside each octave.
-
-    >>> bucket_of(0.0), bucket_of(1e-4), bucket_of(2e-4), bucket_of(1e9) == BUCKETS - 1
-    (0, 0, 16, True)
-    """
-    if not LOWEST_S < latency_s < _HIGHEST_S:
-        return BUCKETS - 1 if latency_s >= _HIGHEST_S else 0
-    # frexp gives a mantissa of 0.5 to 1: twice that is the place inside the octave.
-    mantissa, exponent = math.frexp(latency_s / LOWEST_S)
-    return (exponent - 1) * SUB_BUCKETS + int((2 * mantissa - 1) * SUB_BUCKETS)
-
-
-def middle_s(bucket: int) -> float:
-    """The middle of a bucket, in seconds.
-
-    >>> abs(middle_s(bucket_of(1.0)) - 1.0) <= 0.032
-    True
-    """
-    octave, step = divmod(bucket, SUB_BUCKETS)
-    return float(LOWEST_S * 2.0**octave * (1 + (step + 0.5) / SUB_BUCKETS))
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,58 +50,73 @@ class _Slot:
         self.number = number
         self.successes = self.failures = 0
         self.seconds = 0.0
-        self.errors: Counter[str] | None = None
-        self.filled: dict[int, int] | None = {}
+        self.errors: dict[str, int] | None = None
+        self.filled: dict[int, int] = {}
         self.packed: array[int] | None = None
+
+    def fail(self, error_class: str) -> None:
+        self.failures += 1
+        if self.errors is None:
+            self.errors = {}
+        self.errors[error_class] = self.errors.get(error_class, 0) + 1
 
     def pack(self) -> None:
         """Nothing more will be counted here."""
-        entries = array("I")
-        for bucket, count in (self.filled or {}).items():
+        entries = []
+        for bucket, count in self.filled.items():
             left = count
             while left > _COUNT_MAX:
                 entries.append(_COUNT_MAX << _BUCKET_BITS | bucket)
                 left -= _COUNT_MAX
             entries.append(left << _BUCKET_BITS | bucket)
-        self.packed = entries
-        self.filled = None
+        # From a list at once: an array that grew keeps room to grow further.
+        self.packed = array("I", entries)
+        self.filled = _NOTHING
 
     def counts(self) -> Iterable[tuple[int, int]]:
         """Buckets and how often each was hit; a packed bucket may come more than once."""
-        if self.filled is not None:
+        if self.packed is None:
             return self.filled.items()
-        return [(entry & _BUCKET_MASK, entry >> _BUCKET_BITS) for entry in self.packed or ()]
+        return [(entry & _BUCKET_MASK, entry >> _BUCKET_BITS) for entry in self.packed]
 
 
-class _Sums(msgspec.Struct):
-    """What slots add up to, besides their latencies."""
+_NOTHING: Final[dict[int, int]] = {}
 
-    seconds: float = 0.0
-    failures: int = 0
-    errors: dict[str, int] = {}
 
-    def add(self, slot: _Slot) -> None:
-        self.seconds += slot.seconds
-        self.failures += slot.failures
-        for error_class, count in slot.errors.items() if slot.errors else ():
-            self.errors[error_class] = self.errors.get(error_class, 0) + count
+class _Sums:
+    """What slots add up to besides their latencies."""
+
+    __slots__ = ("errors", "failures", "seconds", "successes")
+
+    def __init__(self) -> None:
+        self.successes = self.failures = 0
+        self.seconds = 0.0
+        self.errors: dict[str, int] = {}
+
+    def add(self, part: _Slot | _Sums) -> None:
+        self.successes += part.successes
+        self.failures += part.failures
+        self.seconds += part.seconds
+        if part.errors:
+            for error_class, count in part.errors.items():
+                self.errors[error_class] = self.errors.get(error_class, 0) + count
 
 
 class Window:
-    """The attempts of the last `span_s` seconds, a slot more or less. Times are monotonic; a jump ahead empties it."""
+    """The attempts of the last `span_s` seconds, up to a slot less. Times are monotonic; a jump ahead empties it."""
 
-    __slots__ = ("_fresh", "_histogram", "_slot_s", "_slots", "_sums", "span_s")
+    __slots__ = ("_fresh", "_histogram", "_packed", "_slot_s", "_slots", "span_s")
 
     def __init__(self, span_s: float = SPAN_S) -> None:
         self.span_s = span_s
         self._slot_s = span_s / SLOTS
         self._slots: deque[_Slot] = deque()
-        self._sums = _Sums()
-        self._fresh: list[tuple[float, float, bool, str]] = []
+        self._packed = _Sums()
         self._histogram = Histogram()
+        self._fresh: list[tuple[float, float, bool, str]] = []
 
     def record(self, now: float, latency_s: float, *, ok: bool, error_class: str = "") -> None:
-        """One attempt that ended now. An earlier `now` than the last one counts as the last one."""
+        """One attempt that ended now; an earlier `now` than the last one counts as the last one."""
         fresh = self._fresh
         fresh.append((now, latency_s, ok, error_class))
         if len(fresh) >= FOLD_EVENTS:
@@ -198,38 +124,49 @@ class Window:
 
     def figures(self, now: float) -> Figures:
         """The figures of the window that ends now. Latencies are those of successes."""
-        return merge_figures((self,), now)
+        sums = _Sums()
+        self._add_to(sums, now)
+        return _figures(sums, self._histogram)
+
+    def _add_to(self, sums: _Sums, now: float) -> None:
+        if self._fresh:
+            self._fold()
+        self._drop(int(now // self._slot_s))
+        sums.add(self._packed)
+        if self._slots:
+            sums.add(self._slots[-1])
 
     def _fold(self) -> None:
         slots, histogram = self._slots, self._histogram
         ends = (slots[-1].number + 1) * self._slot_s if slots else -math.inf
+        counted = 0
         for at, latency_s, ok, error_class in self._fresh:
             if at >= ends:
-                number = int(at // self._slot_s)
-                self._begin(number)
-                ends = (number + 1) * self._slot_s
+                self._begin(int(at // self._slot_s))
+                ends = (slots[-1].number + 1) * self._slot_s
             slot = slots[-1]
             if ok:
                 bucket = bucket_of(latency_s)
-                histogram.counts[bucket] += 1
-                histogram.total += 1
-                slot.seconds += latency_s
                 filled = slot.filled
                 filled[bucket] = filled.get(bucket, 0) + 1
+                slot.successes += 1
+                slot.seconds += latency_s
+                histogram.counts[bucket] += 1
+                counted += 1
             else:
                 slot.fail(error_class)
+        histogram.total += counted
         self._fresh.clear()
 
     def _begin(self, number: int) -> None:
         if self._slots:
             newest = self._slots[-1]
-            if newest.number >= number:
-                # The end of a slot and the start of the next may round to different sides.
-                return
+            # A slot's end and the next one's start may round to different sides.
+            number = max(number, newest.number + 1)
             newest.pack()
-            self._sums.add(newest)
-            self._drop(number)
+            self._packed.add(newest)
         self._slots.append(_Slot(number))
+        self._drop(number)
 
     def _drop(self, newest: int) -> None:
         """Take out what is too old where `newest` is the slot of this moment."""
@@ -237,24 +174,39 @@ class Window:
         if not slots or slots[0].number > newest - SLOTS:
             return
         while slots and slots[0].number <= newest - SLOTS:
-            for bucket, count in slots.popleft().counts():
+            gone = slots.popleft()
+            for bucket, count in gone.counts():
                 histogram.counts[bucket] -= count
-                histogram.total -= count
-        # Added up anew instead of subtracted: fractions would leave a rest behind.
-        self._sums = _Sums()
+            histogram.total -= gone.successes
+        # Added up anew, not subtracted: fractions would leave a rest behind.
+        self._packed = _Sums()
         for slot in slots:
             if slot.packed is not None:
-                self._sums.add(slot)
-
-    def _settle(self, now: float) -> tuple[Histogram, list[_Sums | _Slot]]:
-        if self._fresh:
-            self._fold()
-        self._drop(int(now // self._slot_s))
-        newest = self._slots[-1:]
-        return self._histogram
+                self._packed.add(slot)
 
 
 def merge_figures(windows: Iterable[Window], now: float) -> Figures:
     """The figures of several windows as if they were one."""
+    sums, merged = _Sums(), Histogram()
+    for window in windows:
+        window._add_to(sums, now)  # noqa: SLF001 - the same module
+        merged.merge(window._histogram)  # noqa: SLF001
+    return _figures(sums, merged)
+
+
+def _figures(sums: _Sums, histogram: Histogram) -> Figures:
+    p50, p95, p99 = histogram.quantiles_s((0.5, 0.95, 0.99))
+    return Figures(
+        requests=sums.successes + sums.failures,
+        successes=sums.successes,
+        failures=sums.failures,
+        mean_ms=_ms(sums.seconds / sums.successes) if sums.successes else None,
+        p50_ms=_ms(p50),
+        p95_ms=_ms(p95),
+        p99_ms=_ms(p99),
+        error_classes=sums.errors,
+    )
+
+
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 1)
