@@ -456,10 +456,20 @@ async def test_going_on_after_a_cut_tail_keeps_the_break_in_the_trail(tmp_path: 
     assert (second.ok, second.broken_at, second.rows) == (False, left + 1, left + 221)
 
 
-async def test_a_broken_end_is_said_at_the_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM audit_log WHERE seq > 100",
+        "DELETE FROM audit_log WHERE seq = 200",
+        "UPDATE audit_log SET actor = 'mallory' WHERE seq = 230",
+        "UPDATE audit_log SET actor = CAST(X'6DFF' AS TEXT) WHERE seq = 229",
+        "UPDATE audit_head SET signature = 'x'",
+    ],
+)
+async def test_a_broken_end_is_said_at_the_start(tmp_path: Path, statement: str) -> None:
     path = tmp_path / "audit.db"
     await written(path)
-    tamper(path, lambda connection: connection.execute("DELETE FROM audit_log WHERE seq > 100"))
+    tamper(path, lambda connection: connection.execute(statement))
     audit = store(path)
     try:
         await audit.open()

@@ -16,7 +16,7 @@ from provider_console.adapters.sqlite.connection import Connection, transact
 from provider_console.adapters.sqlite.database import Database
 from provider_console.adapters.sqlite.failure import unavailable
 from provider_console.adapters.sqlite.rows import bounded, message
-from provider_console.adapters.sqlite.verification import Verification
+from provider_console.adapters.sqlite.verification import Verification, end_fault
 from provider_console.core.ports import AuditRow, AuditVerdict, Clock, SecretsUnavailable, StoreUnavailable
 
 Key = Callable[[], Awaitable[bytes | None]]
@@ -176,7 +176,7 @@ class SqliteAudit:
         return None
 
     def _fault(self, connection: sqlite3.Connection) -> str | None:
-        return trail.fault(trail.head(connection), trail.tail(connection), self._key)
+        return end_fault(connection, self._key)
 
     # --- group commit
 
