@@ -26,7 +26,7 @@ from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
 from provider_console.adapters.toml_settings import TomlSettings
 from provider_console.console.access import Identity, Role, guarded, role_of
 from provider_console.console.console import Console
-from provider_console.console.errors import ConfigurationInvalid
+from provider_console.console.errors import ConfigurationInvalid, StorageUnavailable
 from provider_console.core.ports import SettingsInvalid, StoreUnavailable
 from provider_console.engine.engine import GRACE_S, Engine, Parts, running
 from provider_console.engine.engine_console import EngineConsole
@@ -121,6 +121,8 @@ async def _engine(situation: Situation, *, background: bool, grace_s: float) -> 
             loaded = await settings_store.load(registry.sections)
         except SettingsInvalid as error:
             raise ConfigurationInvalid(str(error).splitlines()) from error
+        except StoreUnavailable as error:
+            raise StorageUnavailable(str(error)) from error
         secrets = KeyringSecrets(index=usage, clock=clock, environ=environ, on_loaded=partial(_known, redactor))
         network = loaded.settings.network
         http = HttpClients(

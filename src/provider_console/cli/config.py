@@ -14,7 +14,7 @@ from provider_console.cli.output import Output
 from provider_console.console.console import Console
 from provider_console.console.errors import BadRequest
 from provider_console.console.views import ConfigView, SettingView
-from provider_console.core.nearest import did_you_mean
+from provider_console.console.words import did_you_mean
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

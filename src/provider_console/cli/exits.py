@@ -17,7 +17,6 @@ from provider_console.console.errors import (
     Reported,
     SecretRefused,
 )
-from provider_console.core.ports import SecretsUnavailable, StoreUnavailable
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -36,7 +35,7 @@ def failure(error: Exception, output: Output) -> int:
         return failure(error.exceptions[0], output)
     if isinstance(error, Reported):
         output.report(error.report)
-    if isinstance(error, ConsoleError | StoreUnavailable | SecretsUnavailable):
+    if isinstance(error, ConsoleError):
         output.say(str(error))
     else:
         # The text of a foreign exception may hold anything; the log has it, redacted.
@@ -56,7 +55,7 @@ def code_of(error: Exception) -> int:
             return USAGE
         case ConfigurationInvalid():
             return CONFIGURATION
-        case Forbidden() | SecretRefused() | SecretsUnavailable():
+        case Forbidden() | SecretRefused():
             return ACCESS
         case NoProvider():
             # Nobody was there to be asked, or everybody is known to be failing.

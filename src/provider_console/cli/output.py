@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from provider_console.console.views import AttemptView, ExecutionReport
-from provider_console.core.text import clean_text
+from provider_console.console.words import clean_text
 
 CELL: Final = 60
 

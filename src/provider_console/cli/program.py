@@ -16,7 +16,7 @@ import provider_console
 from provider_console.cli.command import Command, common_options
 from provider_console.cli.exits import INTERRUPTED, USAGE, failure
 from provider_console.cli.output import Output
-from provider_console.core.nearest import did_you_mean
+from provider_console.console.words import did_you_mean
 
 COMMANDS: Final = {
     "demo": "see it work on sandbox providers: a translation and a chat that fall back",

@@ -170,8 +170,8 @@ class Console(Protocol):
         ...
 
     # the console itself
-    async def audit(self, *, since: float = 0.0, limit: int = 200) -> Sequence[AuditEntry]:
-        """The trail, newest first; `since` in wall seconds."""
+    async def audit(self, *, since: str | None = None, limit: int = 200) -> Sequence[AuditEntry]:
+        """The trail, newest first; `since` a span back from now (`2h`, `7d`) or an ISO time."""
         ...
 
     async def verify_audit(self) -> AuditVerdict:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
 
 from provider_console.core.breaker import BreakerState
+from provider_console.core.moments import span_s
 from provider_console.core.ports import (
     AuditStore,
     Clock,
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 
 GRACE_S: Final = 5.0
 HISTORY_ATTEMPTS: Final = 2_000
-_UNIT_S: Final[Mapping[str, float]] = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_557_600.0}
+KEEP_S: Final = 30 * 86_400.0
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,7 +183,7 @@ class Engine:
             pruned_at = now
             try:
                 await parts.secrets.flush()
-                await parts.usage.prune(parts.clock.wall() - keep_s(self.settings().history.keep_attempts))
+                await parts.usage.prune(parts.clock.wall() - (span_s(self.settings().history.keep_attempts) or KEEP_S))
             except StoreUnavailable as error:
                 log.warning("old records could not be deleted: %s", error)
 
@@ -206,15 +207,6 @@ class Engine:
             await self.parts.secrets.flush()
         except StoreUnavailable as error:
             log.warning("the ages of credentials could not be written: %s", error)
-
-
-def keep_s(text: str) -> float:
-    """Seconds of a span such as `30d`.
-
-    >>> keep_s("30d"), keep_s("2h")
-    (2592000.0, 7200.0)
-    """
-    return int(text[:-1]) * _UNIT_S[text[-1]]
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ from provider_console.console.views import (
     SystemHealth,
     iso,
 )
+from provider_console.core import moments
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.ports import ExecutionRow, Memory, SecretsUnavailable, StoreUnavailable
 from provider_console.core.settings import limits
@@ -357,9 +358,14 @@ class EngineConsole:
 
     # --- the console itself ------------------------------------------------------------------------------------
 
-    async def audit(self, *, since: float = 0.0, limit: int = 200) -> Sequence[AuditEntry]:
+    async def audit(self, *, since: str | None = None, limit: int = 200) -> Sequence[AuditEntry]:
         """See `Console.audit`."""
-        rows = await self._stored(self._parts.audit.rows(since=since, limit=limit))
+        start = 0.0 if since is None else moments.since(since, now=self._parts.clock.wall())
+        if start is None:
+            raise BadRequest(
+                f"since takes a span such as 2h or 7d, or a time such as 2026-01-31T10:00, not {since!r}", field="since"
+            )
+        rows = await self._stored(self._parts.audit.rows(since=start, limit=limit))
         return [
             AuditEntry(
                 seq=row.seq,

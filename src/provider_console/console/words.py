@@ -1,0 +1,6 @@
+"""The words every front end uses: the nearest known name, and foreign text made safe to show."""
+
+from provider_console.core.nearest import did_you_mean
+from provider_console.core.text import clean_text
+
+__all__ = ["clean_text", "did_you_mean"]
