@@ -34,7 +34,7 @@ def failure(error: Exception, output: Output) -> int:
     if isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         return failure(error.exceptions[0], output)
     if isinstance(error, Reported):
-        output.report(error.report)
+        output.report(error.report, hint=False)
     if isinstance(error, ConsoleError):
         output.say(str(error))
     else:

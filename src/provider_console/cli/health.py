@@ -19,8 +19,9 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
     if output.json:
         output.data(health)
         return DONE
+    known = health.healthy + health.degraded + health.unhealthy
     output.line(
-        f"overall {health.overall_health:.1f} % · healthy {health.healthy} · degraded {health.degraded} · "
+        f"overall {f'{health.overall_health:.1f} %' if known else '–'} · healthy {health.healthy} · degraded {health.degraded} · "
         f"unhealthy {health.unhealthy} · unknown {health.unknown}"
     )
     output.line(f"last check {health.last_health_check or 'never'}")

@@ -55,12 +55,12 @@ class Output:
         for row in [list(header), *cells]:
             self.line("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
-    def report(self, report: ExecutionReport) -> None:
-        """What happened in an execution: as JSON, or as its story."""
+    def report(self, report: ExecutionReport, *, hint: bool = True) -> None:
+        """What happened in an execution: as JSON, or as its story; `hint` False where a message says it."""
         if self.json:
             self.data(report)
             return
-        for line in story(report):
+        for line in story(report if hint else msgspec.structs.replace(report, hint=None)):
             self.line(line)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, cast
@@ -15,11 +16,14 @@ from typing import Any, Final, cast
 import msgspec
 
 from provider_console.console.console import Console
-from provider_console.console.errors import AuditUnavailable, BadRequest, ConsoleError, Forbidden
+from provider_console.console.errors import AuditUnavailable, BadRequest, Forbidden
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.ports import AuditStore, StoreUnavailable
 from provider_console.core.settings import AccessSettings
+from provider_console.sdk.operation import Operation
 from provider_console.sdk.secret import Secret
+
+log = logging.getLogger(__name__)
 
 
 class Role(StrEnum):
@@ -43,6 +47,7 @@ class Action(msgspec.Struct, frozen=True):
 _READ = Action(Role.ADMIN)
 _DO = Action(Role.ADMIN, audited=True)
 _CHANGE = Action(Role.SUPER_ADMIN, audited=True)
+_SEE = Action(Role.SUPER_ADMIN)
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "providers": _READ,
@@ -69,8 +74,8 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "replace_config": _CHANGE,
     "config_history": _READ,
     "restore_config": _CHANGE,
-    "secrets": _CHANGE,
-    "secret_backend": _CHANGE,
+    "secrets": _SEE,
+    "secret_backend": _SEE,
     "set_secret": _CHANGE,
     "test_secret": _CHANGE,
     "delete_secret": _CHANGE,
@@ -194,25 +199,42 @@ class _Guard:
     ) -> int:
         subject, after = _subject(method, args, kwargs)
         try:
+            before = await _before(self._console, name, subject)
             return await self._audit.intend(
                 actor=self._identity.actor,
                 role=self._identity.role.value,
                 front_end=self._identity.front_end,
                 action=name,
                 subject=subject,
-                before=None,
+                before=before,
                 after=after,
             )
         except StoreUnavailable as error:
             raise AuditUnavailable(f"{name.replace('_', ' ')} was not done: {error}") from error
 
     async def _conclude(self, intent: int, outcome: str) -> None:
-        # A cancelled caller must still leave the outcome: the write is shielded from a cancel that is under way.
-        await asyncio.shield(self._audit.conclude(intent, result=outcome))
+        try:
+            # A cancelled caller must still leave the outcome: the write is shielded from a cancel that is under way.
+            await asyncio.shield(self._audit.conclude(intent, result=outcome))
+        except StoreUnavailable:
+            # The effect has happened, and saying that it failed would be wrong: the intent without an outcome tells.
+            log.exception("the outcome of audit row %d could not be written", intent)
 
 
-_UNSPOKEN: Final = frozenset({"payload", "text", "value"})
-"""Arguments whose content stays out of the trail: prompts, whole files, secrets."""
+_UNSPOKEN: Final = frozenset({"payload", "text"})
+"""Arguments whose content stays out of the trail: prompts and whole files. A `Secret` never speaks."""
+
+
+async def _before(console: Console, name: str, subject: str) -> str | None:
+    """What a change is about to replace; None where there is nothing, or the action itself will say what is wrong."""
+    match name:
+        case "set_config":
+            settings = (await console.config()).settings
+            return next((msgspec.json.encode(s.value).decode() for s in settings if s.key == subject), None)
+        case "set_provider_enabled":
+            views = await console.providers(include_inactive=True)
+            return next((f"enabled: {str(view.enabled).lower()}" for view in views if view.id == subject), None)
+    return None
 
 
 def _subject(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str | None]:
@@ -222,22 +244,13 @@ def _subject(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     except TypeError as error:
         raise BadRequest(str(error)) from error
     spoken = {name: _spoken(name, value) for name, value in bound.arguments.items()}
-    subject = str(next(iter(spoken.values()), ""))
-    return subject[:200], msgspec.json.encode(spoken).decode() if spoken else None
+    first = next(iter(spoken.values()), None)
+    return ("" if first is None else str(first))[:200], msgspec.json.encode(spoken).decode() if spoken else None
 
 
 def _spoken(name: str, value: object) -> Any:
-    if isinstance(value, Secret) or (name in _UNSPOKEN and isinstance(value, str) and not _is_setting(name)):
+    if isinstance(value, Secret) or name in _UNSPOKEN:
         return "…"
-    if hasattr(value, "kind") and hasattr(value, "category"):
+    if isinstance(value, Operation):
         return f"{value.kind} ({value.category})"
-    if isinstance(value, str | int | float | bool) or value is None:
-        return value
-    return type(value).__name__
-
-
-def _is_setting(_name: str) -> bool:
-    return False
-
-
-__all__ = ["ACTIONS", "Action", "ConsoleError", "Identity", "Role", "guarded", "role_of"]
+    return value if isinstance(value, str | int | float | bool | list | dict | None) else type(value).__name__
