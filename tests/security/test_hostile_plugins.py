@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+GUARD = Path(__file__).parents[1] / "loopback_guard"
+
 PREAMBLE = '''
 import asyncio, sys, threading, time
 from pathlib import Path
@@ -358,7 +360,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     package(folder, "hostile-metadata", "[provider_console.plugins]\nthis line is no entry point\n")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", CHILD],
-        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(GUARD)]), "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
