@@ -20,8 +20,9 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
         output.data(health)
         return DONE
     known = health.healthy + health.degraded + health.unhealthy
+    overall = f"{health.overall_health:.1f} %" if known else "–"
     output.line(
-        f"overall {f'{health.overall_health:.1f} %' if known else '–'} · healthy {health.healthy} · degraded {health.degraded} · "
+        f"overall {overall} · healthy {health.healthy} · degraded {health.degraded} · "
         f"unhealthy {health.unhealthy} · unknown {health.unknown}"
     )
     output.line(f"last check {health.last_health_check or 'never'}")
