@@ -76,9 +76,9 @@ _HALF_OPEN: Final = BreakerState.HALF_OPEN
 class Breaker:
     """Admits attempts and learns from their results.
 
-    `refusal` and `state` only look; `enter`, results and probes move the state, and `on_change(old, new)`
-    hears of every move. Times are monotonic seconds. `permit_s` is how long a half-open attempt may keep
-    the one permit.
+    `refusal` and `state` only look (a hold whose time has passed is dropped on the way); `enter`, results and
+    probes move the state, and `on_change(old, new)` hears of every move. Times are monotonic seconds. `permit_s`
+    is how long a half-open attempt may keep the one permit.
 
     Public to read: `held`, `held_until`, `not_before`, `suspended_until` (None where it is not so; a time
     may have passed, `refusal` says what holds now), `openings` (k of the last opening), `opened_at`.
@@ -163,8 +163,11 @@ class Breaker:
         """Why an attempt would not be admitted now, one of the constants of this module; None where it would."""
         if not self._restricted:
             return None
-        if self.held is not None and not _passed(self.held_until, now):
-            return NEEDS_KEY if self.held is Hold.NEEDS_AUTH else QUOTA_USED
+        if self.held is not None:
+            if not _passed(self.held_until, now):
+                return NEEDS_KEY if self.held is Hold.NEEDS_AUTH else QUOTA_USED
+            # The quota is back: nobody shall go on reading that it is held.
+            self.release()
         if self._state is _OPEN and now < self._open_until:
             return BREAKER_OPEN
         if self.not_before is not None and now < self.not_before:
@@ -198,7 +201,7 @@ class Breaker:
             return NO_PERMIT
         if self.refusal(now) is not None:
             return None
-        self._lift(now)
+        self._lift()
         if self._state is _CLOSED:
             return NO_PERMIT
         if self._state is _OPEN:
@@ -373,10 +376,8 @@ class Breaker:
         self._good = 0.0
         self._bad = 0.0
 
-    def _lift(self, now: float) -> None:
+    def _lift(self) -> None:
         # Called once everything admits: what has passed is forgotten, and the quick path is open again.
-        if _passed(self.held_until, now):
-            self.release()
         self.not_before = None
         self.suspended_until = None
         self._restricted = self._state is not _CLOSED

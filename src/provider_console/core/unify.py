@@ -68,9 +68,10 @@ def unify(
     """Providers by id, and what could not become one. The same input in any order gives the same answer."""
     problems: list[Problem] = []
     groups: dict[str, list[_Word]] = {}
+    keys = frozenset(descriptor.id for _, descriptor in found if descriptor.configured)
     for source, descriptor in found:
-        # A configured key is the administrator's own word and stays as it is written.
-        name = descriptor.id if descriptor.configured else canonical(descriptor.id, aliases)
+        # A configured key is the administrator's own word and stays as it is written, whoever repeats it.
+        name = descriptor.id if descriptor.id in keys else canonical(descriptor.id, aliases)
         if not ID_PATTERN.fullmatch(name):
             problems.append(
                 Problem(
@@ -103,6 +104,14 @@ def _provider(
 ) -> Provider | None:
     said = [(source, word) for source, word in words if word.driver is not None]
     if not said:
+        if words[0][1].configured:
+            problems.append(
+                Problem(
+                    provider=name,
+                    source=words[0][0],
+                    message=f"provider {name}: no driver is named; add driver = one of {', '.join(sorted(drivers))}",
+                )
+            )
         return None
     source, first = said[0]
     driver_name = first.driver or ""
