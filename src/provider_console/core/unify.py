@@ -37,6 +37,8 @@ ALIASES: Final[Mapping[str, str]] = {
 
 _LISTS: Final = ("capabilities", "models")
 _SCALARS: Final = ("names", "base_url", "credential", "network", "tier", "cost", "region", "max_characters")
+_TRUSTED: Final[Mapping[str, tuple[str, ...]]] = {"base_url": (), "network": (), "credential": ("system_secrets",)}
+"""Which sources may complete these fields of a configured provider: a catalogue must not send its key elsewhere."""
 _CONTRADICTING: Final = ("driver", "base_url", "credential", "network")
 """Fields on which two sources cannot both be right."""
 
@@ -102,7 +104,8 @@ def _rank(word: _Word) -> tuple[Any, ...]:
 def _provider(
     name: str, words: Sequence[_Word], drivers: Mapping[str, Driver], problems: list[Problem]
 ) -> Provider | None:
-    said = [(source, word) for source, word in words if word.driver is not None]
+    configured = words[0][1].configured
+    said = [(source, word) for source, word in words if word.driver is not None and word.configured >= configured]
     if not said:
         if words[0][1].configured:
             problems.append(
@@ -132,7 +135,6 @@ def _provider(
         values[field] = _first(field, words, provenance)
     for field in _LISTS:
         values[field] = _union(field, words, provenance)
-    configured = words[0][1].configured
     return Provider(
         id=name,
         driver=driver_name,
@@ -160,7 +162,10 @@ def _origin(source: str, descriptor: ProviderDescriptor) -> str:
 
 
 def _first(field: str, words: Sequence[_Word], provenance: dict[str, str]) -> Any:
+    configured = words[0][1].configured
     for source, word in words:
+        if configured and not word.configured and source not in _TRUSTED.get(field, (source,)):
+            continue
         value = getattr(word, field)
         if value is not None:
             provenance[field] = _origin(source, word)
