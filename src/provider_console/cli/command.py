@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from provider_console.bootstrap import Situation, open_front_end
 from provider_console.cli.output import Output
 from provider_console.console.access import Role
 from provider_console.console.console import Console
@@ -35,6 +34,9 @@ def common_options() -> argparse.ArgumentParser:
 @asynccontextmanager
 async def console_for(arguments: argparse.Namespace) -> AsyncIterator[Console]:
     """The console, held to the user's role, for a command that runs once: it does not probe by itself."""
+    # Only now: `--help` must not wait for the engine to load.
+    from provider_console.bootstrap import Situation, open_front_end
+
     overrides = {} if arguments.log_level is None else {"log.level": arguments.log_level}
     async with open_front_end(
         "cli",

@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from provider_console.bootstrap import Situation, open_front_end
 from provider_console.cli.command import Command
 from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
@@ -57,6 +56,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(_arguments: argparse.Namespace, output: Output) -> int:
+    from provider_console.bootstrap import Situation, open_front_end
     from provider_console.sandbox import Sandbox, toml_text
 
     with tempfile.TemporaryDirectory(prefix="provider-console-demo-") as home:

@@ -48,7 +48,8 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
         view = await console.provider(arguments.id)
         if arguments.action == "enable" and not view.configured:
             view = await console.adopt_provider(arguments.id)
-            word = "adopted: its table is in the configuration"
+            key = "no credential" if view.credential is None else f"the credential {view.credential.name}"
+            word = f"adopted: requests go to {view.base_url or 'its usual address'} with {key}"
         else:
             view = await console.set_provider_enabled(arguments.id, enabled=arguments.action == "enable")
             word = f"{arguments.action}d"
