@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -450,3 +451,22 @@ def test_tracebacks_are_bounded_and_hold_no_control_character(outcome):
     assert kept
     assert all(len(text) <= 8_000 for text in kept)
     assert all(line.replace("\t", "").isprintable() for text in kept for line in text.splitlines())
+
+
+def test_a_user_can_interrupt_while_a_plugin_hangs(tmp_path):
+    write_plugin(tmp_path, "hangs", "import os\nos.write(1, b'hanging\\n')\nthreading.Event().wait()")
+    child = "from provider_console.engine.plugins import discover\ndiscover((), on_trouble=print, import_s=3600)"
+    with subprocess.Popen(
+        [sys.executable, "-c", child],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(GUARD)])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "hanging\n"
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=15)
+
+    assert process.returncode != 0
+    assert stderr.strip().endswith("KeyboardInterrupt")
