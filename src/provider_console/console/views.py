@@ -56,18 +56,6 @@ class ScoreView(View, frozen=True, kw_only=True):
 
 ExecutionStatus = Literal["ok", "failed", "cancelled", "partial", "outcome_unknown", "unknown_crashed"]
 
-LeftReason = Literal[
-    "attempts exhausted",
-    "budget",
-    "breaker",
-    "cooling",
-    "slot",
-    "deadline",
-    "cancelled",
-    "no retry for class",
-    "held",
-]
-
 
 class PlanEntry(View, frozen=True, kw_only=True):
     """One provider of a plan and why it stands there."""
@@ -98,7 +86,12 @@ class AttemptView(View, frozen=True, kw_only=True):
 
 
 class Left(View, frozen=True, kw_only=True):
-    """Why the engine went on from a provider."""
+    """Why the engine went on from a provider.
+
+    `attempts exhausted`, `no retry for class`, `deadline`, `budget`, `slot` (all of its slots stayed taken), `disabled`
+    (meanwhile), `no larger context`, or why it was no longer admitted: `breaker`, `permit taken`, `cooling`,
+    `suspended`, `quota`, `needs a key`.
+    """
 
     provider: str
     reason: str

@@ -101,7 +101,7 @@ class Prober:
                 now = self._clock.monotonic()
                 self._plan_round(now)
                 for name, lane in list(self._lanes.items()):
-                    if name in running:
+                    if name in running or name not in self._due:
                         continue
                     if self._due[name] <= now or (lane.contradicted and self._due[name] > now + CONFIRM_S):
                         running.add(name)
@@ -122,9 +122,10 @@ class Prober:
     def _plan_round(self, now: float) -> None:
         """Give every new provider its first moment; after a sleep of the machine, spread what is overdue."""
         interval_s = self._interval_s()
-        for name in [name for name in self._due if name not in self._lanes]:
+        enabled = {name for name, lane in self._lanes.items() if lane.provider.enabled}
+        for name in [name for name in self._due if name not in enabled]:
             del self._due[name]
-        new = [name for name in sorted(self._lanes) if name not in self._due]
+        new = sorted(enabled - self._due.keys())
         spread_s = min(FIRST_ROUND_S, interval_s, 0.05 * len(new))
         for place, name in enumerate(new):
             self._due[name] = now + spread_s * place / len(new)
