@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_type_hints
+from typing import Any, Final, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
 
@@ -181,51 +181,70 @@ def _fitting(item: object, what: str, contract: type) -> str:
     if not hasattr(item, "name"):
         raise Misshapen(f"{_said(item)} is not a {what}: it has no name; {hint}")
     name = _name(item.name, f"the name of a {what}")
+    fitting = _contract(contract)
     members = {}
-    for member in get_type_hints(contract):
+    for member in fitting.hints:
         if not hasattr(item, member):
             raise Misshapen(f"the {what} {name} lacks {member}; {hint}")
         members[member] = getattr(item, member)
     try:
-        msgspec.convert(msgspec.to_builtins(members), _shape(contract), strict=True)
+        msgspec.convert(msgspec.to_builtins(members), fitting.shape, strict=True)
     except (msgspec.ValidationError, TypeError, ValueError) as error:
         raise Misshapen(f"the {what} {name} does not fit: {error}") from None
-    for member, hinted in get_type_hints(contract).items():
+    for member, hinted in fitting.hints.items():
         if getattr(hinted, "__origin__", None) is tuple and not isinstance(members[member], tuple):
             raise Misshapen(f"{member} of the {what} {name} is {_said(members[member])}; make it a tuple")
-    for method, wanted in vars(contract).items():
-        if not method.startswith("_") and inspect.isfunction(wanted):
-            _check_method(item, f"{method} of the {what} {name}", method, wanted, hint)
-    for method in _TO_WRITE.get(contract, ()):
-        if getattr(getattr(item, method), "__func__", None) is vars(contract)[method]:
-            raise Misshapen(f"the {what} {name} inherits {method} and has to write its own")
+    for method in fitting.methods:
+        _check_method(getattr(item, method.name, None), method, f"{method.name} of the {what} {name}", hint)
+    for unwritten in _TO_WRITE.get(contract, ()):
+        if getattr(getattr(item, unwritten), "__func__", None) is vars(contract)[unwritten]:
+            raise Misshapen(f"the {what} {name} inherits {unwritten} and has to write its own")
     return name
 
 
-@functools.cache
-def _shape(contract: type) -> type[msgspec.Struct]:
-    return msgspec.defstruct(contract.__name__, list(get_type_hints(contract).items()))
+class _Method(NamedTuple):
+    name: str
+    is_async: bool
+    parameters: tuple[str, ...]
 
 
-def _check_method(item: object, called: str, method: str, wanted: Callable[..., Any], hint: str) -> None:
-    given = getattr(item, method, None)
+class _Contract(NamedTuple):
+    """What a Protocol of the sdk asks for, read from itself; `shape` checks the types of its data."""
+
+    hints: Mapping[str, Any]
+    shape: type[msgspec.Struct]
+    methods: tuple[_Method, ...]
+
+
+@functools.cache  # reading one takes 0.7 ms, and there is one check for each driver
+def _contract(contract: type) -> _Contract:
+    hints = get_type_hints(contract)
+    methods = tuple(
+        # The contract's own function counts `self`; a bound method does not.
+        _Method(name, inspect.iscoroutinefunction(function), tuple(inspect.signature(function).parameters)[1:])
+        for name, function in vars(contract).items()
+        if not name.startswith("_") and inspect.isfunction(function)
+    )
+    return _Contract(hints, msgspec.defstruct(contract.__name__, list(hints.items())), methods)
+
+
+def _check_method(given: object, wanted: _Method, called: str, hint: str) -> None:
     if not callable(given):
         raise Misshapen(f"there is no method {called}; {hint}")
     if inspect.isasyncgenfunction(given):
         raise Misshapen(f"{called} is an async generator; return one from an `async def` instead")
-    if inspect.iscoroutinefunction(wanted) and not _is_async(given):
+    if wanted.is_async and not _is_async(given):
         raise Misshapen(f"{called} is not `async def`")
-    if not inspect.iscoroutinefunction(wanted) and _is_async(given):
+    if not wanted.is_async and _is_async(given):
         raise Misshapen(f"{called} is `async def` and has to be a plain function")
     try:
         signature = inspect.signature(given)
     except ValueError:
         return  # written in C: it does not tell
     try:
-        # The contract's own signature counts `self`; the bound method's does not.
-        signature.bind(*list(inspect.signature(wanted).parameters)[1:])
+        signature.bind(*wanted.parameters)
     except TypeError:
-        raise Misshapen(f"{called} does not take the arguments {inspect.signature(wanted)}") from None
+        raise Misshapen(f"{called} does not take the arguments ({', '.join(wanted.parameters)})") from None
 
 
 def _is_async(given: object) -> bool:
