@@ -177,7 +177,7 @@ def wilson(successes: float, events: float) -> tuple[float, float]:
     """
     if events <= 0.0:
         return 0.0, 1.0
-    rate = min(1.0, successes / events)
-    centre = rate + 0.5 / events
-    spread = math.sqrt(rate * (1 - rate) / events + 0.25 / events**2)
-    return max(0.0, (centre - spread) / (1 + 1 / events)), min(1.0, (centre + spread) / (1 + 1 / events))
+    # Multiplied by the events throughout: their square vanishes after a quiet night of decay.
+    missed = max(0.0, 1.0 - successes / events)
+    spread = math.sqrt(successes * missed + 0.25)
+    return max(0.0, (successes + 0.5 - spread) / (events + 1)), min(1.0, (successes + 0.5 + spread) / (events + 1))
