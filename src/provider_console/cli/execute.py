@@ -10,6 +10,7 @@ from typing import Any, Final
 from provider_console.cli.command import Command, console_for
 from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
+from provider_console.cli.progress import followed
 from provider_console.console.console import Console
 from provider_console.console.errors import BadRequest
 from provider_console.console.views import ExecutionReport, Explanation
@@ -55,9 +56,9 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
             if arguments.dry_run:
                 return DONE
         if arguments.stream:
-            report = await _streamed(console, operation, output)
+            report = await followed(_streamed(console, operation, output), console, output)
         else:
-            report = await console.execute(operation)
+            report = await followed(console.execute(operation), console, output)
             if not output.json and not arguments.explain:
                 output.line(_text(report))
         if output.json or arguments.explain:

@@ -218,7 +218,7 @@ async def running(parts: Parts, *, background: bool = True, grace_s: float = GRA
             await engine.start(background=background)
             yield engine
         finally:
-            await _to_the_end(engine.stop(grace_s))
+            await _to_the_end(engine.stop(grace_s), hurry=engine.executor.cancel_all)
 
 
 @asynccontextmanager
@@ -232,11 +232,20 @@ async def _closing(parts: Parts) -> AsyncIterator[None]:
         parts.lock.release()
 
 
-async def _to_the_end(work: Awaitable[None]) -> None:
-    """Await something even while a cancel is under way: records are written whatever ends the program."""
-    task = asyncio.ensure_future(work)  # noqa: TID251 - shielded and awaited in this very function
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
+async def _to_the_end(work: Awaitable[None], *, hurry: Callable[[], None] | None = None) -> None:
+    """Await something to its end, however often the caller is cancelled: records are written whatever ends the program.
+
+    Each cancel calls `hurry`: a second Ctrl-C skips the grace, not the records.
+    """
+    task = asyncio.ensure_future(work)  # noqa: TID251 - shielded, and awaited in this very function
+    interrupted = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            interrupted = True
+            if hurry is not None:
+                hurry()
+    task.result()
+    if interrupted:
+        raise asyncio.CancelledError

@@ -192,6 +192,11 @@ class Executor:
         execution.task.cancel()
         return True
 
+    def cancel_all(self) -> None:
+        """Stop everything that runs."""
+        for execution_id in list(self.running):
+            self.cancel(execution_id)
+
     async def drain(self, grace_s: float) -> None:
         """Take nothing new, let what runs finish for `grace_s` seconds, then cancel it. Returns once all ended."""
         self._draining = True
@@ -201,8 +206,7 @@ class Executor:
                 async with asyncio.timeout(grace_s):
                     await self._idle.wait()
             except TimeoutError:
-                for execution_id in list(self.running):
-                    self.cancel(execution_id)
+                self.cancel_all()
                 if self.running:
                     await self._idle.wait()
 
