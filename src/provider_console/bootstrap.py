@@ -133,14 +133,16 @@ async def _engine(situation: Situation, *, background: bool, grace_s: float) -> 
         )
         logging_to(places, level=loaded.settings.log.level, redactor=redactor)
         live: list[Engine] = []
-        plugins = registry.start(
+        # In a thread: a hook that hangs costs its plugin, not the loop.
+        plugins = await asyncio.to_thread(
+            registry.start,
             lambda name: Context(
                 name,
                 own=registry.sections_of(name),
                 current=lambda: (live[0].settings() if live else loaded.settings).sections,
                 secrets=secrets,
                 http=http,
-            )
+            ),
         )
         parts = Parts(
             clock=clock,
