@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -107,7 +108,7 @@ def _provider(
     configured = words[0][1].configured
     said = [(source, word) for source, word in words if word.driver is not None and word.configured >= configured]
     if not said:
-        if words[0][1].configured:
+        if configured:
             problems.append(
                 Problem(
                     provider=name,
@@ -150,10 +151,10 @@ def _provider(
         models=values["models"] or (),
         cost=values["cost"],
         region=values["region"],
-        max_characters=values["max_characters"] or driver.max_characters,
+        max_characters=values["max_characters"] or _default("max_characters", driver.max_characters, provenance),
         sources=tuple(dict.fromkeys(source for source, _ in words)),
         provenance=provenance,
-        contradictions=_contradictions(words),
+        contradictions=_contradictions(words, provenance),
     )
 
 
@@ -218,15 +219,27 @@ def _enabled(words: Sequence[_Word], provenance: dict[str, str]) -> bool:
     return True
 
 
-def _contradictions(words: Sequence[_Word]) -> tuple[str, ...]:
-    sentences = []
+def _contradictions(words: Sequence[_Word], provenance: Mapping[str, str]) -> tuple[str, ...]:
+    sentences: dict[str, None] = {}
     for field in _CONTRADICTING:
         said = [(_origin(source, word), getattr(word, field)) for source, word in words]
-        known = [(origin, value) for origin, value in said if value is not None]
+        known = [(origin, _shown(field, value)) for origin, value in said if value is not None]
         for origin, value in known[1:]:
             if value != known[0][1]:
-                sentences.append(
-                    f"{field}: {known[0][0]} says {clean_text(str(known[0][1]), 80)}, "
-                    f"{origin} says {clean_text(str(value), 80)}; the first is used"
-                )
-    return tuple(dict.fromkeys(sentences))
+                used = provenance.get(field)
+                sentences[
+                    f"{field}: {known[0][0]} says {known[0][1]}, {origin} says {value}; "
+                    + (f"that of {used} is used" if used else "neither is used")
+                ] = None
+    return tuple(sentences)
+
+
+def _shown(field: str, value: str) -> str:
+    """A value as a sentence may hold it: an address without user, query and closing slash, where keys may stand."""
+    if field == "base_url":
+        try:
+            parts = urlsplit(value)
+            value = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+        except ValueError:
+            return "an address that cannot be read"
+    return clean_text(value, 80)
