@@ -20,9 +20,10 @@ class Command(NamedTuple):
     example: str
 
 
-def common_options() -> argparse.ArgumentParser:
-    """Options of every command."""
-    parser = argparse.ArgumentParser(add_help=False)
+def common_options(*, again: bool = False) -> argparse.ArgumentParser:
+    """Options of every command. `again`: for the parser of an action, so that they may also stand behind it."""
+    # Without SUPPRESS the action's defaults would overwrite what stood before it.
+    parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS if again else None)
     group = parser.add_argument_group("common options")
     group.add_argument("--json", action="store_true", help="data as JSON on stdout; messages stay on stderr")
     group.add_argument("--quiet", action="store_true", help="no progress on stderr")

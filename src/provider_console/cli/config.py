@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from provider_console.cli.command import Command, console_for
+from provider_console.cli.command import Command, common_options, console_for
 from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
 from provider_console.console.console import Console
@@ -19,19 +20,20 @@ from provider_console.console.words import did_you_mean
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    show = actions.add_parser("show", help="every setting in force")
+    action = partial(actions.add_parser, parents=[common_options(again=True)])
+    show = action("show", help="every setting in force")
     show.add_argument("--origin", action="store_true", help="also where each value comes from")
-    get = actions.add_parser("get", help="one setting")
+    get = action("get", help="one setting")
     get.add_argument("key")
-    change = actions.add_parser("set", help="change one setting in config.toml; comments stay")
+    change = action("set", help="change one setting in config.toml; comments stay")
     change.add_argument("key")
     change.add_argument("value", nargs="?", help="a TOML value; text needs no quotes")
     change.add_argument("--unset", action="store_true", help="remove the key, so that the default counts")
-    validate = actions.add_parser("validate", help="check a file, or the configuration, without using it")
+    validate = action("validate", help="check a file, or the configuration, without using it")
     validate.add_argument("file", nargs="?", type=Path)
-    history = actions.add_parser("history", help="versions of the configuration")
+    history = action("history", help="versions of the configuration")
     history.add_argument("--limit", type=int, default=20)
-    restore = actions.add_parser("restore", help="make an earlier version the one in force")
+    restore = action("restore", help="make an earlier version the one in force")
     restore.add_argument("revision", type=int)
 
 

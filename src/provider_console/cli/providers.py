@@ -7,6 +7,7 @@ import argparse
 from provider_console.cli.command import Command, console_for
 from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
+from provider_console.console.errors import BadRequest
 from provider_console.console.views import ProviderView
 
 
@@ -44,7 +45,7 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
                 )
             return DONE
         if arguments.id is None:
-            raise SystemExit(f"provider-console: providers {arguments.action} needs the ID of a provider")
+            raise BadRequest(f"providers {arguments.action} needs the ID of a provider", field="id")
         view = await console.provider(arguments.id)
         if arguments.action == "enable" and not view.configured:
             view = await console.adopt_provider(arguments.id)

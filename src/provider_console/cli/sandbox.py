@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 
 from provider_console.cli.command import Command
 from provider_console.cli.exits import DONE, FAILED, USAGE
@@ -20,11 +21,28 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
         output.say(f"--port-base must be from 1 to 65530, not {arguments.port_base}")
         return USAGE
     try:
-        await run(arguments.port_base, announce=output.line)
+        if output.json:
+            await _run_for_programs(arguments.port_base, output)
+        else:
+            await run(arguments.port_base, announce=output.line)
     except PortInUseError as error:
         output.say(str(error))
         return FAILED
     return DONE
+
+
+async def _run_for_programs(port_base: int, output: Output) -> None:
+    from provider_console.sandbox import Sandbox, toml_text
+
+    async with Sandbox(port_base=port_base) as sandbox:
+        output.data(
+            {
+                "servers": {name: server.base_url for name, server in sandbox.servers.items()},
+                "credentials": sandbox.credentials,
+                "config": toml_text(sandbox.tables),
+            }
+        )
+        await asyncio.Event().wait()
 
 
 COMMAND = Command(_arguments, _run, "provider-console sandbox --port-base 8760")

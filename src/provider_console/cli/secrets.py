@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import getpass
 import sys
+from functools import partial
 from typing import Final
 
-from provider_console.cli.command import Command, console_for
+from provider_console.cli.command import Command, common_options, console_for
 from provider_console.cli.exits import ACCESS, DONE, FAILED
 from provider_console.cli.output import Output
 from provider_console.console.errors import BadRequest
@@ -20,14 +21,15 @@ VALUE_BYTES: Final = 16 * 1024
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="stored credentials by name")
+    action = partial(actions.add_parser, parents=[common_options(again=True)])
+    action("list", help="stored credentials by name")
     for name, words in (
         ("set", "store one; the value is asked for, or read from standard input"),
         ("test", "check the providers that use one"),
         ("delete", "remove one"),
     ):
-        actions.add_parser(name, help=words).add_argument("name", metavar="NAME")
-    actions.add_parser("backend", help="where credentials are stored")
+        action(name, help=words).add_argument("name", metavar="NAME")
+    action("backend", help="where credentials are stored")
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
