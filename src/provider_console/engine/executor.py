@@ -9,58 +9,38 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
 
-from provider_console.console.errors import (
-    Draining,
-    NoProvider,
-    OperationFailed,
-    OutcomeUnknown,
-    PartialResult,
-)
-from provider_console.console.events import (
-    AttemptEnded,
-    AttemptStarted,
-    ExecutionEnded,
-    ExecutionStarted,
-    ProviderLeft,
-)
-from provider_console.core.backoff import COOLDOWN_MAX_S, attempt_timeout_s, cooldown_s, delay_s
-from provider_console.core.breaker import BREAKER_OPEN, Hold
+from provider_console.console.errors import Draining, NoProvider, OperationFailed, OutcomeUnknown, PartialResult
+from provider_console.console.events import ExecutionEnded, ExecutionStarted, ProviderLeft
+from provider_console.core.backoff import attempt_timeout_s, cooldown_s, delay_s
+from provider_console.core.breaker import BREAKER_OPEN
 from provider_console.core.budget import TokenBucket, panic_bucket, take_both
-from provider_console.core.classify import RULES, Failure, Hook, classify
+from provider_console.core.classify import RULES, Failure
 from provider_console.core.decide import Choice
-from provider_console.core.ports import Clock, HttpFactory, Ids, SecretStore
+from provider_console.core.ports import Clock, Ids
 from provider_console.core.settings import Limits, Settings, limits
-from provider_console.core.text import clean_content
 from provider_console.engine.bus import Bus
+from provider_console.engine.caller import Caller, ProviderHandle
 from provider_console.engine.hints import hint_for
 from provider_console.engine.lane import Lane
 from provider_console.engine.planner import Planner
 from provider_console.engine.recorder import Recorder
-from provider_console.engine.trace import Attempt, Execution
-from provider_console.sdk.driver import Call
-from provider_console.sdk.errors import BadResult, ErrorClass, ProviderError, SdkError
-from provider_console.sdk.operation import Chunk, Operation, OperationKind, Result, RetryPolicy
-from provider_console.sdk.provider import Provider
+from provider_console.engine.trace import Execution
+from provider_console.sdk.errors import ErrorClass
+from provider_console.sdk.operation import Chunk, Operation, OperationKind, RetryPolicy
 
 MIN_LEFT_S: Final = 0.2
 """With less time than this left for a provider, asking it is pointless."""
 
 SLOT_WAIT_S: Final = 5.0
-IDLE_S: Final = 20.0
-"""How long a stream may pause after its first content."""
-
 HURRY_ABOVE_S: Final = 2.0
 """A rate-limited provider is waited for up to this long while another one could answer now."""
 
-STREAM_CHARACTERS: Final = 8 * 1024 * 1024
-
 Sink = Callable[[Chunk], Awaitable[None]]
-Work = Callable[["ProviderHandle", int], Awaitable[Any]]
+Work = Callable[[ProviderHandle, int], Awaitable[Any]]
 
 _REFUSALS: Final = frozenset(
     {
@@ -76,36 +56,6 @@ _REFUSALS: Final = frozenset(
 """The provider said no before it did anything, so even an operation that must not be repeated may go on."""
 
 
-class ProviderHandle:
-    """What a caller's own callable gets: the provider, and a way to call it. Never the secret."""
-
-    __slots__ = ("_execution", "_executor", "_lane", "_timeout_s")
-
-    def __init__(self, executor: Executor, lane: Lane, execution: Execution, timeout_s: float) -> None:
-        self._executor = executor
-        self._lane = lane
-        self._execution = execution
-        self._timeout_s = timeout_s
-
-    @property
-    def id(self) -> str:
-        """The provider's id."""
-        return self._lane.provider.id
-
-    @property
-    def provider(self) -> Provider:
-        """The provider as the console knows it."""
-        return self._lane.provider
-
-    async def call(self, operation: Operation) -> Result:
-        """One call through the provider's driver, within this attempt's time.
-
-        Raises:
-            SdkError: it failed; let it pass, so that the engine can fall back.
-        """
-        return await self._executor.drive(self._lane, self._execution, operation, self._timeout_s)
-
-
 class Executor:
     """Runs operations on lanes. Nothing here knows a protocol, a database or a keyring."""
 
@@ -116,31 +66,25 @@ class Executor:
         planner: Planner,
         settings: Callable[[], Settings],
         kinds: Mapping[str, OperationKind],
+        caller: Caller,
         clock: Clock,
         rng: random.Random,
         ids: Ids,
-        http: HttpFactory,
-        secrets: SecretStore,
         recorder: Recorder,
         bus: Bus,
-        classify_hooks: Sequence[Hook] = (),
-        redact: Callable[[str], str] = str,
     ) -> None:
         self._lanes = lanes
         self._planner = planner
         self._settings = settings
         self._kinds = kinds
+        self._caller = caller
         self._clock = clock
         self._now = clock.monotonic
         self._wall = clock.wall
         self._rng = rng
         self._ids = ids
-        self._http = http
-        self._secrets = secrets
         self._recorder = recorder
         self._bus = bus
-        self._hooks = classify_hooks
-        self._redact = redact
         self._limits: dict[str, tuple[Settings, Limits]] = {}
         self.budget = TokenBucket(now=self._now())
         self._panic = panic_bucket(self._now())
@@ -163,14 +107,14 @@ class Executor:
             raise Draining("the console is shutting down and takes no new operation; run it again once it is back")
         now = self._now()
         execution = Execution(self._ids.new(), operation, started=now, started_wall=self._wall())
-        execution.parent = parent
+        execution.parent, execution.work, execution.sink = parent, work, sink
         bounds = self._bounds(operation)
         execution.deadline = now + bounds.deadline_s
         execution.task = asyncio.current_task()
         self.running[execution.id] = execution
         self._recorder.begun(execution)
         try:
-            await self._run(execution, bounds, work, sink)
+            await self._run(execution, bounds)
         except asyncio.CancelledError:
             execution.status = "cancelled"
             execution.hint = "it was cancelled"
@@ -210,7 +154,7 @@ class Executor:
                 if self.running:
                     await self._idle.wait()
 
-    async def _run(self, execution: Execution, bounds: Limits, work: Work | None, sink: Sink | None) -> None:
+    async def _run(self, execution: Execution, bounds: Limits) -> None:
         operation = execution.operation
         now = execution.started
         self.budget.earn(now)
@@ -223,16 +167,14 @@ class Executor:
         if self._bus.listening:
             self._announce(execution)
         if not plan:
-            await self._panicked(execution, bounds, work, sink)
+            await self._panicked(execution, bounds)
             return
-        if work is None and sink is None and (pieces := self._pieces(operation, plan)) is not None:
+        if execution.work is None and execution.sink is None and (pieces := self._pieces(operation, plan)) is not None:
             await self._run_pieces(execution, pieces)
             return
-        await self._try_plan(execution, plan, bounds, work, sink)
+        await self._try_plan(execution, plan, bounds)
 
-    async def _try_plan(
-        self, execution: Execution, plan: Sequence[Choice], bounds: Limits, work: Work | None, sink: Sink | None
-    ) -> None:
+    async def _try_plan(self, execution: Execution, plan: Sequence[Choice], bounds: Limits) -> None:
         needs_more_than: int | None = None
         for index, choice in enumerate(plan):
             provider_id = choice.candidate.provider.id
@@ -246,7 +188,7 @@ class Executor:
             if index and lane.last_failed and not take_both(self.budget, lane.budget, self._now()):
                 self._leave(execution, provider_id, "budget")
                 continue
-            reason = await self._try_lane(execution, lane, plan[index + 1 :], bounds, work, sink)
+            reason = await self._try_lane(execution, lane, plan[index + 1 :], bounds)
             if reason is None:
                 return
             self._leave(execution, provider_id, reason)
@@ -267,8 +209,6 @@ class Executor:
         lane: Lane,
         later: Sequence[Choice],
         bounds: Limits,
-        work: Work | None,
-        sink: Sink | None,
     ) -> str | None:
         """Every attempt at one provider; None once it succeeded, else why the engine goes on."""
         attempts = 1 if bounds.swift and later else bounds.attempts
@@ -278,7 +218,7 @@ class Executor:
         lane.budget.earn(execution.started)
         for number in range(1, attempts + 1):
             timeout_s = attempt_timeout_s(bounds.timeout_s, timeouts) if timeouts else bounds.timeout_s
-            outcome = await self._take_turn(execution, lane, number, timeout_s, reserve_s, waited_s, work, sink)
+            outcome = await self._take_turn(execution, lane, number, timeout_s, reserve_s, waited_s)
             if outcome is None:
                 return None
             if isinstance(outcome, str):
@@ -313,8 +253,6 @@ class Executor:
         timeout_s: float,
         reserve_s: float,
         waited_s: float,
-        work: Work | None,
-        sink: Sink | None,
     ) -> Failure | str | None:
         """Wait for a slot, look again, and call once: the failure, the reason not to call, or None for success."""
         left_s = execution.deadline - self._now() - reserve_s
@@ -340,130 +278,17 @@ class Executor:
             permit = lane.breaker.enter(now)
             if permit is None:
                 return lane.breaker.refusal(now) or BREAKER_OPEN
-            return await self._attempt(
-                execution, lane, number, min(timeout_s, left_s), timeout_s, waited_s, permit, work, sink
+            return await self._caller.attempt(
+                execution,
+                lane,
+                number,
+                permit,
+                limit_s=min(timeout_s, left_s),
+                timeout_s=timeout_s,
+                waited_s=waited_s,
             )
         finally:
             slots.release()
-
-    async def _attempt(
-        self,
-        execution: Execution,
-        lane: Lane,
-        number: int,
-        limit_s: float,
-        timeout_s: float,
-        waited_s: float,
-        permit: int,
-        work: Work | None,
-        sink: Sink | None,
-    ) -> Failure | None:
-        """One call of one provider, recorded exactly once."""
-        begun = self._now()
-        attempt = Attempt(
-            lane.provider.id, number, started=begun, at_wall=self._wall(), timeout_s=limit_s, delay_s=waited_s
-        )
-        execution.attempts.append(attempt)
-        if self._bus.listening:
-            self._announce_attempt(execution, attempt)
-        first_content_s: list[float] = []
-        judged = False
-        try:
-            async with asyncio.timeout(limit_s) as timer:
-                if work is not None:
-                    result = await work(ProviderHandle(self, lane, execution, limit_s), number)
-                else:
-                    result = await self._drive(
-                        lane, execution, execution.operation, attempt, limit_s, timer, sink, first_content_s
-                    )
-            ended = self._now()
-            attempt.duration_s = ended - begun
-            execution.result = result
-            execution.status = "ok"
-            execution.provider = attempt.provider
-            judged = True
-            self._succeeded(lane, ended, first_content_s[0] if first_content_s else attempt.duration_s, permit)
-            return None
-        except asyncio.CancelledError:
-            attempt.duration_s = self._now() - begun
-            attempt.cancelled = True
-            raise
-        except (Exception, SystemExit) as error:  # the barrier: a driver may raise anything
-            ended = self._now()
-            attempt.duration_s = ended - begun
-            if work is not None and not _recognised(error):
-                # A fault of the caller's own code ends the operation and says nothing of the provider.
-                attempt.failure = Failure(
-                    error_class=ErrorClass.UNKNOWN, message=f"the caller's own code raised {type(error).__name__}"
-                )
-                raise
-            failure = self._classify(error, attempt, timed_out=timer.expired())
-            attempt.failure = failure
-            attempt.weight = 0.0 if timer.expired() and limit_s < timeout_s else RULES[failure.error_class].weight
-            judged = self._failed(execution, lane, attempt, failure, ended, permit)
-            return failure
-        finally:
-            if not judged:
-                lane.breaker.leave(permit)
-            self._recorder.attempted(execution, attempt)
-            if self._bus.listening:
-                self._bus.publish(
-                    AttemptEnded(at=self._wall(), execution_id=execution.id, attempt=execution.attempt_view(attempt))
-                )
-
-    # --- what a result means ---------------------------------------------------------------------------------
-
-    def _succeeded(self, lane: Lane, now: float, latency_s: float, permit: int) -> None:
-        lane.stats.observe(now, ok=True, latency_s=latency_s)
-        lane.window.record(now, latency_s, ok=True)
-        lane.breaker.succeeded(now, permit)
-        lane.last_failed = False
-        lane.used_at = lane.seen_at = now
-        if lane.up is not True:
-            lane.traffic(now, ok=True)
-
-    def _failed(
-        self, execution: Execution, lane: Lane, attempt: Attempt, failure: Failure, now: float, permit: int
-    ) -> bool:
-        """Let the figures and the breaker learn from a failure; whether the permit is used up by it."""
-        lane.last_failed = True
-        lane.last_error = failure.message
-        error_class, weight, breaker = failure.error_class, attempt.weight, lane.breaker
-        timed_out = error_class is ErrorClass.TIMEOUT
-        if weight > 0:
-            lane.stats.observe(now, ok=False, weight=weight, latency_s=attempt.duration_s if timed_out else None)
-            lane.window.record(now, attempt.duration_s, ok=False, error_class=error_class.value)
-        if failure.retry_after_s and error_class in (ErrorClass.RATE_LIMITED, ErrorClass.SERVER_ERROR):
-            breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))
-            self._planner.invalidate()
-        if error_class is ErrorClass.AUTHENTICATION:
-            breaker.hold(Hold.NEEDS_AUTH)
-            self._planner.invalidate()
-        elif error_class is ErrorClass.QUOTA:
-            reset_s = failure.resets_after_s or failure.retry_after_s
-            breaker.hold(Hold.QUOTA, until=None if reset_s is None else now + reset_s)
-            self._planner.invalidate()
-        elif error_class is ErrorClass.PERMISSION:
-            lane.leave_out(attempt.model, now)
-            self._planner.invalidate()
-        elif error_class is ErrorClass.UNKNOWN and breaker.unknown_failure(now):
-            self._planner.invalidate()
-        if RULES[error_class].breaker != "counts" or weight <= 0:
-            return False
-        breaker.failed(
-            now, permit, operation=execution.parent or execution.id, weight=weight, retry_after_s=failure.retry_after_s
-        )
-        lane.traffic(now, ok=False)
-        return True
-
-    def _classify(self, error: BaseException, attempt: Attempt, *, timed_out: bool) -> Failure:
-        if timed_out and isinstance(error, TimeoutError):
-            return Failure(
-                error_class=ErrorClass.TIMEOUT, message=f"no answer within {attempt.timeout_s:.1f} s", kind="timeout"
-            )
-        if isinstance(error, SystemExit):
-            return Failure(error_class=ErrorClass.UNKNOWN, message="the driver tried to end the program")
-        return classify(error, hooks=self._hooks, safe=self._redact)
 
     def _ends(self, execution: Execution, failure: Failure, bounds: Limits) -> bool:
         """Whether a failure ends the whole operation; sets the status where it is a special one."""
@@ -503,7 +328,7 @@ class Executor:
 
     # --- nobody eligible -------------------------------------------------------------------------------------
 
-    async def _panicked(self, execution: Execution, bounds: Limits, work: Work | None, sink: Sink | None) -> None:
+    async def _panicked(self, execution: Execution, bounds: Limits) -> None:
         """One attempt at the provider soonest to half-open, from a bucket of its own; else there is no provider."""
         now = self._now()
         lane = self._soonest(execution)
@@ -517,7 +342,9 @@ class Executor:
         limit_s = min(bounds.timeout_s, execution.deadline - now)
         async with lane.slots:
             permit = lane.breaker.enter_panic(now)
-            failure = await self._attempt(execution, lane, 1, limit_s, bounds.timeout_s, 0.0, permit, work, sink)
+            failure = await self._caller.attempt(
+                execution, lane, 1, permit, limit_s=limit_s, timeout_s=bounds.timeout_s, waited_s=0.0
+            )
         if failure is None:
             return
         self._leave(execution, lane.provider.id, "breaker")
@@ -551,95 +378,6 @@ class Executor:
         if earliest is None or earliest + MIN_LEFT_S > execution.deadline:
             return None
         return max(0.0, earliest - now)
-
-    # --- the call itself -------------------------------------------------------------------------------------
-
-    async def drive(self, lane: Lane, execution: Execution, operation: Operation, timeout_s: float) -> Result:
-        """One call through a lane's driver for a caller's own callable; not an attempt of its own."""
-        attempt = execution.attempts[-1]
-        async with asyncio.timeout(timeout_s) as timer:
-            return await self._drive(lane, execution, operation, attempt, timeout_s, timer, None, [])
-
-    async def _drive(
-        self,
-        lane: Lane,
-        execution: Execution,
-        operation: Operation,
-        attempt: Attempt,
-        timeout_s: float,
-        timer: asyncio.Timeout,
-        sink: Sink | None,
-        first_content_s: list[float],
-    ) -> Result:
-        provider = lane.provider
-        attempt.model = operation.payload.get("model") or next(iter(provider.models), None)
-        attempt.price = provider.cost
-        credential = None
-        if provider.credential is not None and lane.driver.credential != "none":
-            credential = self._secrets.cached(provider.credential) or await self._secrets.get(provider.credential)
-            if credential is None:
-                lane.missing = provider.credential
-                raise ProviderError(
-                    f"credential {provider.credential} is missing", error_class=ErrorClass.AUTHENTICATION
-                )
-        call = Call(
-            provider=provider,
-            http=self._http.client(network=provider.network),
-            credential=credential,
-            operation=operation,
-            model=attempt.model,
-            timeout_s=timeout_s,
-            idempotency_key=f"{execution.id}:{provider.id}",
-        )
-        answer = await lane.driver.call(call)
-        if isinstance(answer, Result):
-            result = answer
-        elif hasattr(answer, "__aiter__"):
-            result = await self._pump(answer, execution, timer, sink, first_content_s, attempt.started)
-        else:
-            raise BadResult(f"the driver {lane.driver.name} returned {type(answer).__name__} instead of a Result")
-        attempt.units = result.units
-        kind = self._kinds.get(operation.kind)
-        if kind is not None:
-            kind.check(operation.payload, result)
-        if credential is not None and provider.credential is not None:
-            self._secrets.used(provider.credential)
-        return Result(value=clean_content(result.value), units=result.units)
-
-    async def _pump(
-        self,
-        chunks: Any,
-        execution: Execution,
-        timer: asyncio.Timeout,
-        sink: Sink | None,
-        first_content_s: list[float],
-        begun: float,
-    ) -> Result:
-        """Pass a stream on. The first content commits it; from then the idle timeout and the deadline count."""
-        result: Result | None = None
-        received = 0
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                now = self._now()
-                if chunk.text:
-                    if not first_content_s:
-                        first_content_s.append(now - begun)
-                    received += len(chunk.text)
-                    if received > STREAM_CHARACTERS:
-                        raise BadResult("the stream is longer than 8 Mi characters")
-                    if sink is not None:
-                        clean = Chunk(text=clean_content(chunk.text))
-                        execution.committed = True
-                        execution.received += clean.text
-                        # A slow reader is not the provider's fault: meanwhile only the deadline counts.
-                        timer.reschedule(execution.deadline)
-                        await sink(clean)
-                if chunk.result is not None:
-                    result = chunk.result
-                timer.reschedule(min(self._now() + IDLE_S, execution.deadline))
-        if result is None:
-            raise BadResult("the stream ended before its result")
-        return result
 
     # --- long text -------------------------------------------------------------------------------------------
 
@@ -703,7 +441,7 @@ class Executor:
         now = self._now()
         execution.elapsed_s = now - execution.started
         execution.budget_level = self.budget.level(now)
-        execution.task = None
+        execution.task = execution.work = execution.sink = None
         del self.running[execution.id]
         self._recorder.ended(execution)
         if self._bus.listening:
@@ -748,24 +486,6 @@ class Executor:
                 parent=execution.parent,
             )
         )
-
-    def _announce_attempt(self, execution: Execution, attempt: Attempt) -> None:
-        self._bus.publish(
-            AttemptStarted(
-                at=attempt.at_wall,
-                execution_id=execution.id,
-                provider=attempt.provider,
-                attempt=attempt.number,
-                delay_before_ms=attempt.delay_s * 1000,
-                timeout_ms=attempt.timeout_s * 1000,
-            )
-        )
-
-
-def _recognised(error: BaseException) -> bool:
-    """Whether an exception out of a caller's own code is about the provider: SDK, HTTP and OS errors are."""
-    module = type(error).__module__.partition(".")[0]
-    return isinstance(error, SdkError | OSError) or module in ("httpx", "httpcore", "aiohttp")
 
 
 def _wanted(policy: RetryPolicy | None, failure: Failure) -> bool:

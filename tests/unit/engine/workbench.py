@@ -156,7 +156,10 @@ async def _given(answer: Answer, call: Call) -> Any:
         raise answer
     if isinstance(answer, str):
         return Result(value={"text": answer})
-    return answer if isinstance(answer, Result | ProbeResult) else await answer(call)
+    if isinstance(answer, Result | ProbeResult):
+        return answer
+    found = await answer(call)
+    return Result(value={"text": found}) if isinstance(found, str) else found
 
 
 class ListSource(Source):
