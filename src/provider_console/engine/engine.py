@@ -27,6 +27,7 @@ from provider_console.core.ports import (
 )
 from provider_console.core.settings import Settings
 from provider_console.engine.bus import Bus
+from provider_console.engine.caller import Caller
 from provider_console.engine.catalog import Catalog
 from provider_console.engine.executor import Executor
 from provider_console.engine.lifecycle import Lifecycle
@@ -110,20 +111,28 @@ class Engine:
             hooks=hooks,
             redact=parts.redact,
         )
+        self.caller = Caller(
+            kinds=parts.plugins.kinds,
+            clock=parts.clock,
+            http=parts.http,
+            secrets=parts.secrets,
+            recorder=self.recorder,
+            bus=self.bus,
+            order_changed=self.planner.invalidate,
+            classify_hooks=hooks,
+            redact=parts.redact,
+        )
         self.executor = Executor(
             lanes=self.catalog.lanes,
             planner=self.planner,
             settings=self.settings,
             kinds=parts.plugins.kinds,
+            caller=self.caller,
             clock=parts.clock,
             rng=parts.rng,
             ids=parts.ids,
-            http=parts.http,
-            secrets=parts.secrets,
             recorder=self.recorder,
             bus=self.bus,
-            classify_hooks=hooks,
-            redact=parts.redact,
         )
         self.notices = list(parts.notices)
 
@@ -201,6 +210,7 @@ class Engine:
     async def stop(self, grace_s: float) -> None:
         """Drain, and write what there is to write."""
         await self.executor.drain(grace_s)
+        self.caller.timers.close()
         self.bus.close()
         await self.recorder.flush()
         try:

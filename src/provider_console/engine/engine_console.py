@@ -33,10 +33,10 @@ from provider_console.core import moments
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.ports import ExecutionRow, Memory, SecretsUnavailable, StoreUnavailable
 from provider_console.core.settings import limits
+from provider_console.engine.caller import ProviderHandle
 from provider_console.engine.coverage_desk import coverage_entries
 from provider_console.engine.doctor import examine
 from provider_console.engine.engine import Engine
-from provider_console.engine.executor import ProviderHandle
 from provider_console.engine.lane import Lane
 from provider_console.engine.operations import build_operation
 from provider_console.engine.portraits import SORTS, analytics_view, provider_view, sort_views, system_health

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from provider_console.core.classify import Failure
 from provider_console.core.decide import Choice, Decision
 from provider_console.core.ports import AttemptRow
 from provider_console.core.scoring import Score
-from provider_console.sdk.operation import Operation, Result
+from provider_console.sdk.operation import Chunk, Operation, Result
 from provider_console.sdk.provider import Cost
 
 
@@ -34,6 +34,7 @@ class Attempt:
         "delay_s",
         "duration_s",
         "failure",
+        "first_content_s",
         "model",
         "number",
         "price",
@@ -54,6 +55,8 @@ class Attempt:
         self.timeout_s = timeout_s
         self.delay_s = delay_s
         self.duration_s = 0.0
+        self.first_content_s: float | None = None
+        """When the first content of a stream came, from the start: the latency that counts."""
         self.failure: Failure | None = None
         self.cancelled = False
         self.weight = 0.0
@@ -86,10 +89,12 @@ class Execution:
         "received",
         "result",
         "retry_after_s",
+        "sink",
         "started",
         "started_wall",
         "status",
         "task",
+        "work",
     )
 
     def __init__(self, execution_id: str, operation: Operation, *, started: float, started_wall: float) -> None:
@@ -117,6 +122,10 @@ class Execution:
         self.received = ""
         self.cancel_requested = False
         self.task: Any = None
+        self.work: Callable[..., Awaitable[Any]] | None = None
+        """The caller's own callable, while the execution runs."""
+        self.sink: Callable[[Chunk], Awaitable[None]] | None = None
+        """Where the content of a stream goes, while the execution runs."""
 
     def report(self, *, with_result: bool = True) -> ExecutionReport:
         """Everything that happened, with times in ms from the start."""

@@ -1,0 +1,325 @@
+"""One attempt: a single call of a single provider, under one timer, recorded exactly once.
+
+What the provider answered is judged here: the figures, the breaker and the holds of its lane learn from it. What to do
+next is the executor's to decide.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError, current_task
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+from provider_console.console.events import AttemptEnded, AttemptStarted
+from provider_console.core.backoff import COOLDOWN_MAX_S
+from provider_console.core.breaker import Hold
+from provider_console.core.classify import RULES, Failure, Hook, classify
+from provider_console.core.ports import Clock, HttpFactory, SecretStore
+from provider_console.core.text import clean_content
+from provider_console.engine.bus import Bus
+from provider_console.engine.lane import Lane
+from provider_console.engine.recorder import Recorder
+from provider_console.engine.timers import Timer, Timers
+from provider_console.engine.trace import Attempt, Execution
+from provider_console.sdk.driver import Call
+from provider_console.sdk.errors import BadResult, ErrorClass, ProviderError, SdkError
+from provider_console.sdk.operation import Chunk, Operation, OperationKind, Result
+from provider_console.sdk.provider import Provider
+
+IDLE_S: Final = 20.0
+"""How long a stream may pause after its first content."""
+
+STREAM_CHARACTERS: Final = 8 * 1024 * 1024
+
+
+class ProviderHandle:
+    """What a caller's own callable gets: the provider, and a way to call it. Never the secret."""
+
+    __slots__ = ("_caller", "_execution", "_lane", "_timeout_s")
+
+    def __init__(self, caller: Caller, lane: Lane, execution: Execution, timeout_s: float) -> None:
+        self._caller = caller
+        self._lane = lane
+        self._execution = execution
+        self._timeout_s = timeout_s
+
+    @property
+    def id(self) -> str:
+        """The provider's id."""
+        return self._lane.provider.id
+
+    @property
+    def provider(self) -> Provider:
+        """The provider as the console knows it."""
+        return self._lane.provider
+
+    async def call(self, operation: Operation) -> Result:
+        """One call through the provider's driver, within this attempt's time.
+
+        Raises:
+            SdkError: it failed; let it pass, so that the engine can fall back. TimeoutError: it took too long.
+        """
+        return await self._caller.drive_for(self._lane, self._execution, operation, self._timeout_s)
+
+
+class Caller:
+    """Makes attempts. `order_changed` is called when a lane is held, cools or loses a model."""
+
+    def __init__(
+        self,
+        *,
+        kinds: Mapping[str, OperationKind],
+        clock: Clock,
+        http: HttpFactory,
+        secrets: SecretStore,
+        recorder: Recorder,
+        bus: Bus,
+        order_changed: Callable[[], None],
+        classify_hooks: Sequence[Hook] = (),
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        self._kinds = kinds
+        self._now = clock.monotonic
+        self._wall = clock.wall
+        self._http = http
+        self._secrets = secrets
+        self._recorder = recorder
+        self._bus = bus
+        self._order_changed = order_changed
+        self._hooks = classify_hooks
+        self._redact = redact
+        self.timers = Timers()
+
+    async def attempt(
+        self,
+        execution: Execution,
+        lane: Lane,
+        number: int,
+        permit: int,
+        *,
+        limit_s: float,
+        timeout_s: float,
+        waited_s: float,
+    ) -> Failure | None:
+        """Call once, for at most `limit_s`; the failure, or None for success (the result is in the execution).
+
+        `timeout_s` is what the attempt would have been given without the deadline: one that is cut short by the
+        deadline counts nothing against the provider.
+
+        Raises:
+            asyncio.CancelledError, and what the caller's own code raised that no provider is to blame for.
+        """
+        now = self._now
+        begun = now()
+        attempt = Attempt(
+            lane.provider.id, number, started=begun, at_wall=self._wall(), timeout_s=limit_s, delay_s=waited_s
+        )
+        execution.attempts.append(attempt)
+        if self._bus.listening:
+            self._announce(execution, attempt)
+        work = execution.work
+        judged = False
+        timer = self.timers.until(begun + limit_s, execution.task)
+        try:
+            with timer:
+                if work is not None:
+                    result = await work(ProviderHandle(self, lane, execution, limit_s), number)
+                else:
+                    result = await self._drive(lane, execution, execution.operation, attempt, timer)
+            ended = now()
+            attempt.duration_s = ended - begun
+            execution.result = result
+            execution.status = "ok"
+            execution.provider = attempt.provider
+            judged = True
+            self._succeeded(lane, attempt, ended, permit)
+            return None
+        except CancelledError:
+            attempt.duration_s = now() - begun
+            attempt.cancelled = True
+            raise
+        except (Exception, SystemExit) as error:  # the barrier: a driver may raise anything
+            ended = now()
+            attempt.duration_s = ended - begun
+            if work is not None and not _recognised(error):
+                # A fault of the caller's own code ends the operation and says nothing of the provider.
+                attempt.failure = Failure(
+                    error_class=ErrorClass.UNKNOWN, message=f"the caller's own code raised {type(error).__name__}"
+                )
+                raise
+            failure = attempt.failure = self._classify(error, attempt, timed_out=timer.expired)
+            cut = timer.expired and limit_s < timeout_s
+            attempt.weight = 0.0 if cut else RULES[failure.error_class].weight
+            judged = self._failed(execution, lane, attempt, failure, ended, permit)
+            return failure
+        finally:
+            if not judged:
+                lane.breaker.leave(permit)
+            self._recorder.attempted(execution, attempt)
+            if self._bus.listening:
+                view = execution.attempt_view(attempt)
+                self._bus.publish(AttemptEnded(at=self._wall(), execution_id=execution.id, attempt=view))
+
+    # --- what a result means -----------------------------------------------------------------------------------
+
+    def _succeeded(self, lane: Lane, attempt: Attempt, now: float, permit: int) -> None:
+        latency_s = attempt.duration_s if attempt.first_content_s is None else attempt.first_content_s
+        lane.stats.observe(now, ok=True, latency_s=latency_s)
+        lane.window.record(now, latency_s, ok=True)
+        lane.breaker.succeeded(now, permit)
+        lane.last_failed = False
+        lane.used_at = lane.seen_at = now
+        if lane.up is not True:
+            lane.traffic(now, ok=True)
+
+    def _failed(
+        self, execution: Execution, lane: Lane, attempt: Attempt, failure: Failure, now: float, permit: int
+    ) -> bool:
+        """Let the figures and the breaker learn from a failure; whether the permit is used up by it."""
+        lane.last_failed = True
+        lane.last_error = failure.message
+        error_class, weight, breaker = failure.error_class, attempt.weight, lane.breaker
+        timed_out = error_class is ErrorClass.TIMEOUT
+        if weight > 0:
+            lane.stats.observe(now, ok=False, weight=weight, latency_s=attempt.duration_s if timed_out else None)
+            lane.window.record(now, attempt.duration_s, ok=False, error_class=error_class.value)
+        self._hold(lane, attempt, failure, now)
+        if RULES[error_class].breaker != "counts" or weight <= 0:
+            return False
+        breaker.failed(
+            now, permit, operation=execution.parent or execution.id, weight=weight, retry_after_s=failure.retry_after_s
+        )
+        lane.traffic(now, ok=False)
+        return True
+
+    def _hold(self, lane: Lane, attempt: Attempt, failure: Failure, now: float) -> None:
+        """Keep the provider, or one of its models, from being called for as long as its answer asks for."""
+        breaker, error_class = lane.breaker, failure.error_class
+        if failure.retry_after_s and error_class in (ErrorClass.RATE_LIMITED, ErrorClass.SERVER_ERROR):
+            breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))
+        elif error_class is ErrorClass.AUTHENTICATION:
+            breaker.hold(Hold.NEEDS_AUTH)
+        elif error_class is ErrorClass.QUOTA:
+            reset_s = failure.resets_after_s or failure.retry_after_s
+            breaker.hold(Hold.QUOTA, until=None if reset_s is None else now + reset_s)
+        elif error_class is ErrorClass.PERMISSION:
+            lane.leave_out(attempt.model, now)
+        elif error_class is not ErrorClass.UNKNOWN or not breaker.unknown_failure(now):
+            return
+        self._order_changed()
+
+    def _classify(self, error: BaseException, attempt: Attempt, *, timed_out: bool) -> Failure:
+        if timed_out and isinstance(error, TimeoutError):
+            return Failure(
+                error_class=ErrorClass.TIMEOUT, message=f"no answer within {attempt.timeout_s:.1f} s", kind="timeout"
+            )
+        if isinstance(error, SystemExit):
+            return Failure(error_class=ErrorClass.UNKNOWN, message="the driver tried to end the program")
+        return classify(error, hooks=self._hooks, safe=self._redact)
+
+    # --- the call itself ---------------------------------------------------------------------------------------
+
+    async def drive_for(self, lane: Lane, execution: Execution, operation: Operation, timeout_s: float) -> Result:
+        """One call through a lane's driver for a caller's own callable; not an attempt of its own."""
+        task = current_task()
+        if task is None:
+            raise RuntimeError("a provider is called in a task")
+        with self.timers.until(self._now() + timeout_s, task) as timer:
+            return await self._drive(lane, execution, operation, execution.attempts[-1], timer)
+
+    async def _drive(
+        self, lane: Lane, execution: Execution, operation: Operation, attempt: Attempt, timer: Timer
+    ) -> Result:
+        provider = lane.provider
+        attempt.model = operation.payload.get("model") or next(iter(provider.models), None)
+        attempt.price = provider.cost
+        credential = None
+        if provider.credential is not None and lane.driver.credential != "none":
+            credential = self._secrets.cached(provider.credential) or await self._secrets.get(provider.credential)
+            if credential is None:
+                lane.missing = provider.credential
+                raise ProviderError(
+                    f"credential {provider.credential} is missing", error_class=ErrorClass.AUTHENTICATION
+                )
+        call = Call(
+            provider=provider,
+            http=self._http.client(network=provider.network),
+            credential=credential,
+            operation=operation,
+            model=attempt.model,
+            timeout_s=attempt.timeout_s,
+            idempotency_key=f"{execution.id}:{provider.id}",
+        )
+        answer = await lane.driver.call(call)
+        if isinstance(answer, Result):
+            result = answer
+        elif hasattr(answer, "__aiter__"):
+            result = await self._pump(answer, execution, attempt, timer)
+        else:
+            raise BadResult(f"the driver {lane.driver.name} returned {type(answer).__name__} instead of a Result")
+        attempt.units = result.units
+        kind = self._kinds.get(operation.kind)
+        if kind is not None:
+            kind.check(operation.payload, result)
+        if credential is not None and provider.credential is not None:
+            self._secrets.used(provider.credential)
+        return Result(value=clean_content(result.value), units=result.units)
+
+    async def _pump(self, chunks: AsyncIterator[Chunk], execution: Execution, attempt: Attempt, timer: Timer) -> Result:
+        """Pass a stream on. The first content commits it; from then the idle timeout and the deadline count."""
+        result: Result | None = None
+        received = 0
+        async with aclosing(_closable(chunks)):
+            async for chunk in chunks:
+                if chunk.text:
+                    if attempt.first_content_s is None:
+                        attempt.first_content_s = self._now() - attempt.started
+                    received += len(chunk.text)
+                    if received > STREAM_CHARACTERS:
+                        raise BadResult("the stream is longer than 8 Mi characters")
+                    await self._hand_on(chunk, execution, timer)
+                if chunk.result is not None:
+                    result = chunk.result
+                timer.reschedule(min(self._now() + IDLE_S, execution.deadline))
+        if result is None:
+            raise BadResult("the stream ended before its result")
+        return result
+
+    async def _hand_on(self, chunk: Chunk, execution: Execution, timer: Timer) -> None:
+        if execution.sink is None:
+            return
+        clean = Chunk(text=clean_content(chunk.text))
+        execution.committed = True
+        execution.received += clean.text
+        # A slow reader is not the provider's fault: meanwhile only the deadline counts.
+        timer.reschedule(execution.deadline)
+        await execution.sink(clean)
+
+    def _announce(self, execution: Execution, attempt: Attempt) -> None:
+        self._bus.publish(
+            AttemptStarted(
+                at=attempt.at_wall,
+                execution_id=execution.id,
+                provider=attempt.provider,
+                attempt=attempt.number,
+                delay_before_ms=attempt.delay_s * 1000,
+                timeout_ms=attempt.timeout_s * 1000,
+            )
+        )
+
+
+def _closable(chunks: Any) -> Any:
+    """The iterator itself where it can be closed; a driver may hand back one that cannot."""
+    return chunks if hasattr(chunks, "aclose") else _Open()
+
+
+class _Open:
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+def _recognised(error: BaseException) -> bool:
+    """Whether an exception out of a caller's own code is about the provider: SDK, HTTP and OS errors are."""
+    module = type(error).__module__.partition(".")[0]
+    return isinstance(error, SdkError | OSError) or module in ("httpx", "httpcore", "aiohttp")
