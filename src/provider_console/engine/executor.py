@@ -138,8 +138,10 @@ class Executor:
 
     def cancel_all(self) -> None:
         """Stop everything that runs."""
-        for execution_id in list(self.running):
-            self.cancel(execution_id)
+        for execution in list(self.running.values()):
+            # A piece runs in the task of its whole: cancelled twice, one of the two would be left over.
+            if execution.parent is None:
+                self.cancel(execution.id)
 
     async def drain(self, grace_s: float) -> None:
         """Take nothing new, let what runs finish for `grace_s` seconds, then cancel it. Returns once all ended."""
@@ -403,7 +405,9 @@ class Executor:
                 return
             try:
                 child = await self.execute(_with_deadline(piece, left_s), parent=execution.id)
-            except (OperationFailed, NoProvider) as error:
+            except Reported as error:
+                if isinstance(error, OutcomeUnknown):
+                    execution.status = "outcome_unknown"
                 execution.children = (*execution.children, error.report.execution_id)
                 execution.hint = f"piece {len(done) + 1} of {len(pieces)} failed: {error.message}"
                 execution.retry_after_s = (
