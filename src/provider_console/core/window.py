@@ -54,6 +54,10 @@ class _Slot:
         self.filled: dict[int, int] = {}
         self.packed: array[int] | None = None
 
+    def succeed(self, times: int, seconds: float) -> None:
+        self.successes += times
+        self.seconds += seconds
+
     def fail(self, error_class: str) -> None:
         self.failures += 1
         if self.errors is None:
@@ -105,7 +109,7 @@ class _Sums:
 class Window:
     """The attempts of the last `span_s` seconds, up to a slot less. Times are monotonic; a jump ahead empties it."""
 
-    __slots__ = ("_fresh", "_histogram", "_packed", "_slot_s", "_slots", "span_s")
+    __slots__ = ("_ends", "_fresh", "_histogram", "_packed", "_slot_s", "_slots", "span_s")
 
     def __init__(self, span_s: float = SPAN_S) -> None:
         self.span_s = span_s
@@ -113,6 +117,7 @@ class Window:
         self._slots: deque[_Slot] = deque()
         self._packed = _Sums()
         self._histogram = Histogram()
+        self._ends = -math.inf
         self._fresh: list[tuple[float, float, bool, str]] = []
 
     def record(self, now: float, latency_s: float, *, ok: bool, error_class: str = "") -> None:
@@ -137,36 +142,42 @@ class Window:
             sums.add(self._slots[-1])
 
     def _fold(self) -> None:
-        slots, histogram = self._slots, self._histogram
-        ends = (slots[-1].number + 1) * self._slot_s if slots else -math.inf
-        counted = 0
-        for at, latency_s, ok, error_class in self._fresh:
+        # The loop of every call: everything it touches is a local name, and sums are written back once.
+        fresh, histogram = self._fresh, self._histogram
+        slot = self._slots[-1] if self._slots else self._begin(fresh[0][0])
+        counts, ends = histogram.counts, self._ends
+        filled, seconds, successes = slot.filled, 0.0, 0
+        for at, latency_s, ok, error_class in fresh:
             if at >= ends:
-                self._begin(int(at // self._slot_s))
-                ends = (slots[-1].number + 1) * self._slot_s
-            slot = slots[-1]
+                slot.succeed(successes, seconds)
+                histogram.total += successes
+                slot = self._begin(at)
+                ends, filled, seconds, successes = self._ends, slot.filled, 0.0, 0
             if ok:
                 bucket = bucket_of(latency_s)
-                filled = slot.filled
+                counts[bucket] += 1
                 filled[bucket] = filled.get(bucket, 0) + 1
-                slot.successes += 1
-                slot.seconds += latency_s
-                histogram.counts[bucket] += 1
-                counted += 1
+                seconds += latency_s
+                successes += 1
             else:
                 slot.fail(error_class)
-        histogram.total += counted
-        self._fresh.clear()
+        slot.succeed(successes, seconds)
+        histogram.total += successes
+        fresh.clear()
 
-    def _begin(self, number: int) -> None:
+    def _begin(self, at: float) -> _Slot:
+        number = int(at // self._slot_s)
         if self._slots:
             newest = self._slots[-1]
             # A slot's end and the next one's start may round to different sides.
             number = max(number, newest.number + 1)
             newest.pack()
             self._packed.add(newest)
-        self._slots.append(_Slot(number))
+        slot = _Slot(number)
+        self._slots.append(slot)
+        self._ends = (number + 1) * self._slot_s
         self._drop(number)
+        return slot
 
     def _drop(self, newest: int) -> None:
         """Take out what is too old where `newest` is the slot of this moment."""
@@ -209,4 +220,7 @@ def _figures(sums: _Sums, histogram: Histogram) -> Figures:
 
 
 def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 1)
+    if seconds is None:
+        return None
+    # A tenth of a millisecond is what matters, except where it would be a tenth of the whole.
+    return round(seconds * 1000, 1 if seconds >= 0.1 else 3)
