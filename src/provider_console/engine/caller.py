@@ -19,7 +19,6 @@ from provider_console.core.ports import Clock, HttpFactory, SecretStore
 from provider_console.core.text import clean_content
 from provider_console.engine.bus import Bus
 from provider_console.engine.lane import Lane
-from provider_console.engine.recorder import Recorder
 from provider_console.engine.timers import Timer, Timers
 from provider_console.engine.trace import Attempt, Execution
 from provider_console.sdk.driver import Call
@@ -73,7 +72,6 @@ class Caller:
         clock: Clock,
         http: HttpFactory,
         secrets: SecretStore,
-        recorder: Recorder,
         bus: Bus,
         order_changed: Callable[[], None],
         classify_hooks: Sequence[Hook] = (),
@@ -84,7 +82,6 @@ class Caller:
         self._wall = clock.wall
         self._http = http
         self._secrets = secrets
-        self._recorder = recorder
         self._bus = bus
         self._order_changed = order_changed
         self._hooks = classify_hooks
@@ -98,11 +95,12 @@ class Caller:
         number: int,
         permit: int,
         *,
+        begun: float,
         limit_s: float,
         timeout_s: float,
         waited_s: float,
     ) -> Failure | None:
-        """Call once, for at most `limit_s`; the failure, or None for success (the result is in the execution).
+        """Call once, from `begun` for at most `limit_s`; the failure, or None: the result is in the execution then.
 
         `timeout_s` is what the attempt would have been given without the deadline: one that is cut short by the
         deadline counts nothing against the provider.
@@ -111,10 +109,7 @@ class Caller:
             asyncio.CancelledError, and what the caller's own code raised that no provider is to blame for.
         """
         now = self._now
-        begun = now()
-        attempt = Attempt(
-            lane.provider.id, number, started=begun, at_wall=self._wall(), timeout_s=limit_s, delay_s=waited_s
-        )
+        attempt = Attempt(lane.provider.id, number, begun, limit_s, waited_s)
         execution.attempts.append(attempt)
         if self._bus.listening:
             self._announce(execution, attempt)
@@ -149,14 +144,15 @@ class Caller:
                 )
                 raise
             failure = attempt.failure = self._classify(error, attempt, timed_out=timer.expired)
-            cut = timer.expired and limit_s < timeout_s
-            attempt.weight = 0.0 if cut else RULES[failure.error_class].weight
+            # What the deadline cuts short, or the caller's own impatience, says nothing of the provider.
+            cut = timer.expired and (limit_s < timeout_s or timer.when >= execution.deadline > begun + timeout_s)
+            attempt.weight = 0.0 if cut or _impatient(error, timer) else RULES[failure.error_class].weight
             judged = self._failed(execution, lane, attempt, failure, ended, permit)
             return failure
         finally:
             if not judged:
                 lane.breaker.leave(permit)
-            self._recorder.attempted(execution, attempt)
+            attempt.ended = True
             if self._bus.listening:
                 view = execution.attempt_view(attempt)
                 self._bus.publish(AttemptEnded(at=self._wall(), execution_id=execution.id, attempt=view))
@@ -299,7 +295,7 @@ class Caller:
     def _announce(self, execution: Execution, attempt: Attempt) -> None:
         self._bus.publish(
             AttemptStarted(
-                at=attempt.at_wall,
+                at=execution.wall(attempt.started),
                 execution_id=execution.id,
                 provider=attempt.provider,
                 attempt=attempt.number,
@@ -307,6 +303,11 @@ class Caller:
                 timeout_ms=attempt.timeout_s * 1000,
             )
         )
+
+
+def _impatient(error: BaseException, timer: Timer) -> bool:
+    """Whether a caller's own code gave up waiting: a timeout that is neither the attempt's nor a socket's."""
+    return isinstance(error, TimeoutError) and isinstance(error.__cause__, CancelledError) and not timer.expired
 
 
 def _closable(chunks: Any) -> Any:

@@ -94,7 +94,7 @@ class Engine:
             on_change=self._order_changed,
             on_breaker=self._breaker_moved,
         )
-        self.planner = Planner(self.catalog.lanes, self.settings, parts.plugins.rankers)
+        self.planner = Planner(self.catalog.lanes, self.desk.current, parts.plugins.rankers)
         hooks = tuple(parts.plugins.classify_hooks)
         self.prober = Prober(
             lanes=self.catalog.lanes,
@@ -116,7 +116,6 @@ class Engine:
             clock=parts.clock,
             http=parts.http,
             secrets=parts.secrets,
-            recorder=self.recorder,
             bus=self.bus,
             order_changed=self.planner.invalidate,
             classify_hooks=hooks,
@@ -125,7 +124,7 @@ class Engine:
         self.executor = Executor(
             lanes=self.catalog.lanes,
             planner=self.planner,
-            settings=self.settings,
+            current=self.desk.current,
             kinds=parts.plugins.kinds,
             caller=self.caller,
             clock=parts.clock,

@@ -13,7 +13,14 @@ from typing import Any, Final
 
 import msgspec
 
-from provider_console.console.errors import Draining, NoProvider, OperationFailed, OutcomeUnknown, PartialResult
+from provider_console.console.errors import (
+    Draining,
+    NoProvider,
+    OperationFailed,
+    OutcomeUnknown,
+    PartialResult,
+    Reported,
+)
 from provider_console.console.events import ExecutionEnded, ExecutionStarted, ProviderLeft
 from provider_console.core.backoff import attempt_timeout_s, cooldown_s, delay_s
 from provider_console.core.breaker import BREAKER_OPEN
@@ -28,6 +35,7 @@ from provider_console.engine.hints import hint_for
 from provider_console.engine.lane import Lane
 from provider_console.engine.planner import Planner
 from provider_console.engine.recorder import Recorder
+from provider_console.engine.settings_desk import Current
 from provider_console.engine.trace import Execution
 from provider_console.sdk.errors import ErrorClass
 from provider_console.sdk.operation import Chunk, Operation, OperationKind, RetryPolicy
@@ -64,7 +72,7 @@ class Executor:
         *,
         lanes: Mapping[str, Lane],
         planner: Planner,
-        settings: Callable[[], Settings],
+        current: Current,
         kinds: Mapping[str, OperationKind],
         caller: Caller,
         clock: Clock,
@@ -75,7 +83,7 @@ class Executor:
     ) -> None:
         self._lanes = lanes
         self._planner = planner
-        self._settings = settings
+        self._current = current
         self._kinds = kinds
         self._caller = caller
         self._clock = clock
@@ -88,7 +96,7 @@ class Executor:
         self._limits: dict[str, tuple[Settings, Limits]] = {}
         self.budget = TokenBucket(now=self._now())
         self._panic = panic_bucket(self._now())
-        self.running: dict[str, Execution] = {}
+        self.running: dict[str, Execution] = recorder.running
         self._draining = False
         self._idle = asyncio.Event()
 
@@ -106,13 +114,11 @@ class Executor:
         if self._draining and parent is None:
             raise Draining("the console is shutting down and takes no new operation; run it again once it is back")
         now = self._now()
-        execution = Execution(self._ids.new(), operation, started=now, started_wall=self._wall())
-        execution.parent, execution.work, execution.sink = parent, work, sink
         bounds = self._bounds(operation)
-        execution.deadline = now + bounds.deadline_s
+        execution = Execution(self._ids.new(), operation, now, self._wall(), now + bounds.deadline_s)
+        execution.parent, execution.work, execution.sink = parent, work, sink
         execution.task = asyncio.current_task()
         self.running[execution.id] = execution
-        self._recorder.begun(execution)
         try:
             await self._run(execution, bounds)
         except asyncio.CancelledError:
@@ -257,22 +263,21 @@ class Executor:
         waited_s: float,
     ) -> Failure | str | None:
         """Wait for a slot, look again, and call once: the failure, the reason not to call, or None for success."""
-        left_s = execution.deadline - self._now() - reserve_s
+        now = self._now()
+        left_s = execution.deadline - now - reserve_s
         if left_s < MIN_LEFT_S:
             return "deadline"
         slots = lane.slots
-        if slots.locked():
+        if not slots.take():
             try:
                 async with asyncio.timeout(min(SLOT_WAIT_S, left_s / 4)):
-                    await slots.acquire()
+                    await slots.wait()
             except TimeoutError:
                 return "slot"
-        else:
-            await slots.acquire()
-        try:
-            # While this call queued or slept, the provider may have gone down, started to cool, or been switched off.
             now = self._now()
             left_s = execution.deadline - now - reserve_s
+        try:
+            # While this call queued or slept, the provider may have gone down, started to cool, or been switched off.
             if left_s < MIN_LEFT_S:
                 return "deadline"
             if not lane.provider.enabled:
@@ -285,12 +290,13 @@ class Executor:
                 lane,
                 number,
                 permit,
+                begun=now,
                 limit_s=min(timeout_s, left_s),
                 timeout_s=timeout_s,
                 waited_s=waited_s,
             )
         finally:
-            slots.release()
+            slots.give()
 
     def _ends(self, execution: Execution, failure: Failure, bounds: Limits) -> bool:
         """Whether a failure ends the whole operation; sets the status where it is a special one."""
@@ -337,16 +343,23 @@ class Executor:
         if lane is None or not self._panic.take(now):
             self._conclude_failure(execution)
             return
-        if lane.slots.locked():
+        if not lane.slots.take():
             self._leave(execution, lane.provider.id, "slot")
             self._conclude_failure(execution)
             return
-        limit_s = min(bounds.timeout_s, execution.deadline - now)
-        async with lane.slots:
-            permit = lane.breaker.enter_panic(now)
+        try:
             failure = await self._caller.attempt(
-                execution, lane, 1, permit, limit_s=limit_s, timeout_s=bounds.timeout_s, waited_s=0.0
+                execution,
+                lane,
+                1,
+                lane.breaker.enter_panic(now),
+                begun=now,
+                limit_s=min(bounds.timeout_s, execution.deadline - now),
+                timeout_s=bounds.timeout_s,
+                waited_s=0.0,
             )
+        finally:
+            lane.slots.give()
         if failure is None:
             return
         self._leave(execution, lane.provider.id, "breaker")
@@ -447,7 +460,7 @@ class Executor:
         execution.budget_level = self.budget.level(now)
         execution.task = execution.work = execution.sink = None
         del self.running[execution.id]
-        self._recorder.ended(execution)
+        self._recorder.note(execution)
         if self._bus.listening:
             self._bus.publish(ExecutionEnded(at=self._wall(), report=execution.report(with_result=False)))
         if self._draining and not self.running:
@@ -468,7 +481,7 @@ class Executor:
     # --- small things ----------------------------------------------------------------------------------------
 
     def _bounds(self, operation: Operation) -> Limits:
-        settings = self._settings()
+        settings = self._current.settings
         ready = self._limits.get(operation.category)
         if ready is None or ready[0] is not settings:
             ready = self._limits[operation.category] = (settings, limits(settings, operation.category))

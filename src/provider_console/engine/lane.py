@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 from typing import Final
@@ -12,6 +11,7 @@ from provider_console.core.budget import TokenBucket
 from provider_console.core.scoring import Stats
 from provider_console.core.settings import Settings
 from provider_console.core.window import Window
+from provider_console.engine.slots import Slots
 from provider_console.sdk.driver import Driver
 from provider_console.sdk.provider import Provider
 from provider_console.sdk.secret import Secret
@@ -72,7 +72,7 @@ class Lane:
         self.budget = TokenBucket(now=now)
         self.stats = Stats()
         self.window = Window(span_s=settings.health.performance_window / 1000)
-        self.slots = asyncio.Semaphore(SLOTS)
+        self.slots = Slots(SLOTS)
         self.up: bool | None = None
         """What probes and the traffic that stood in for them say; None: nothing yet."""
         self.seen_at: float | None = None

@@ -7,7 +7,7 @@ evaluations are a quarter of a second apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from provider_console.core.breaker import NEEDS_KEY, QUOTA_USED
@@ -15,6 +15,7 @@ from provider_console.core.decide import ORDERS, Candidate, Decision, Leader, Or
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.settings import Settings, preference
 from provider_console.engine.lane import Lane
+from provider_console.engine.settings_desk import Current
 from provider_console.engine.standing import category_medians, lane_score
 from provider_console.sdk.hooks import Ranker
 from provider_console.sdk.operation import Operation
@@ -31,11 +32,11 @@ class Planner:
     def __init__(
         self,
         lanes: Mapping[str, Lane],
-        settings: Callable[[], Settings],
+        current: Current,
         rankers: Mapping[str, Ranker] | None = None,
     ) -> None:
         self._lanes = lanes
-        self._settings = settings
+        self._current = current
         self._rankers = dict(rankers or {})
         self._cache: dict[_Key, tuple[float, Settings, Decision]] = {}
         self._leaders: dict[_Key, tuple[float, Leader]] = {}
@@ -47,7 +48,7 @@ class Planner:
     def plan(self, operation: Operation, now: float) -> Decision:
         """The decision for an operation, ready or made now."""
         key = (operation.category, operation.capabilities, operation.providers, operation.payload.get("model"))
-        settings = self._settings()
+        settings = self._current.settings
         ready = self._cache.get(key)
         if ready is not None and now < ready[0] and ready[1] is settings:
             return ready[2]
@@ -61,7 +62,7 @@ class Planner:
 
     def fresh(self, operation: Operation, now: float, *, leader: Leader | None = None) -> Decision:
         """The decision of this very moment; it leaves no trace in later ones."""
-        settings = self._settings()
+        settings = self._current.settings
         pair = next((c.partition(":")[2] for c in operation.capabilities if c.startswith("translate:")), None)
         return decide(
             self._candidates(operation, now, settings),
@@ -85,7 +86,7 @@ class Planner:
 
     def order_problem(self) -> str | None:
         """Why the configured order is not the one in use; None where it is."""
-        name = self._settings().engine.order
+        name = self._current.settings.engine.order
         known = [*ORDERS, *self._rankers]
         return None if name in known else f"unknown order {name!r}{did_you_mean(name, known)}; priority is used"
 

@@ -340,7 +340,7 @@ class Prober:
             manual=manual,
         )
         self.last_check_wall = wall
-        self._recorder.checked(row)
+        self._recorder.note(row)
         self._bus.publish(HealthChecked(at=wall, check=_view(row)))
         if before is not None and before is not state:
             self._bus.publish(ProviderStateChanged(at=wall, provider=name, before=before, after=state, why=why))

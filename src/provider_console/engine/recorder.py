@@ -1,4 +1,8 @@
-"""Writes what happened: rows wait in memory for at most a second or 200 of them, then go out in one transaction."""
+"""Writes what happened: rows wait in memory for at most a second or 200 of them, then go out in one transaction.
+
+A call only leaves its execution behind; the rows are made when they are written. What still runs then is written as
+far as it has come, so that a crash loses at most a second.
+"""
 
 from __future__ import annotations
 
@@ -20,53 +24,38 @@ from provider_console.core.ports import (
     UsageStore,
 )
 from provider_console.engine.bus import Bus
-from provider_console.engine.trace import Attempt, Execution
+from provider_console.engine.trace import Execution
 
 FLUSH_S: Final = 1.0
 FLUSH_ROWS: Final = 200
+_FLUSH_MOMENTS: Final = FLUSH_ROWS // 3
+"""An execution makes three rows or more: its begin, an attempt, its end."""
+
 RING_ROWS: Final = 10_000
 """What is kept while the database cannot be written; beyond it the oldest rows are dropped, and counted."""
 
-_Moment = tuple[Execution, Attempt | bool] | CheckRow
-"""An execution with the attempt that ended, or with whether the execution itself has ended."""
-
 
 class Recorder:
-    """Takes moments without waiting and turns them into rows when it writes, off the path of a call."""
+    """Takes executions and checks without waiting and turns them into rows when it writes."""
 
     def __init__(self, store: UsageStore, *, clock: Clock, bus: Bus) -> None:
         self._store = store
         self._clock = clock
         self._bus = bus
-        self._moments: deque[_Moment] = deque(maxlen=RING_ROWS)
-        self._rows: deque[UsageRow] = deque(maxlen=RING_ROWS)
+        self._moments: list[Execution | CheckRow] = []
+        self._rows: deque[UsageRow] = deque()
         self._due = asyncio.Event()
         self._flushing = asyncio.Lock()
+        self.running: dict[str, Execution] = {}
+        """Executions under way, by id: the executor puts them in and takes them out."""
         self.dropped = 0
         self.problem: str | None = None
 
-    def begun(self, execution: Execution) -> None:
-        """An execution started."""
-        self._take((execution, False))
-
-    def attempted(self, execution: Execution, attempt: Attempt) -> None:
-        """An attempt ended."""
-        self._take((execution, attempt))
-
-    def ended(self, execution: Execution) -> None:
-        """An execution ended."""
-        self._take((execution, True))
-
-    def checked(self, row: CheckRow) -> None:
-        """A provider was checked."""
-        self._take(row)
-
-    def _take(self, moment: _Moment) -> None:
+    def note(self, moment: Execution | CheckRow) -> None:
+        """An execution ended, or a provider was checked."""
         moments = self._moments
-        if len(moments) == RING_ROWS:
-            self.dropped += 1
         moments.append(moment)
-        if len(moments) == FLUSH_ROWS:
+        if len(moments) == _FLUSH_MOMENTS:
             self._due.set()
 
     async def run(self) -> None:
@@ -76,7 +65,7 @@ class Recorder:
                 async with asyncio.timeout(FLUSH_S):
                     await self._due.wait()
             except TimeoutError:
-                pass
+                pass  # the second has passed
             self._due.clear()
             await self.flush()
 
@@ -94,22 +83,31 @@ class Recorder:
                 return
             for _ in batch:
                 self._rows.popleft()
-            if self.problem is not None:
-                self.problem = None
+            self.problem = None
 
     def _make_rows(self) -> None:
-        moments, self._moments = self._moments, deque(maxlen=RING_ROWS)
+        moments, self._moments = self._moments, []
         for moment in moments:
-            if len(self._rows) == RING_ROWS:
-                self.dropped += 1
             if isinstance(moment, CheckRow):
                 self._rows.append(moment)
-                continue
-            execution, what = moment
-            if isinstance(what, Attempt):
-                self._rows.append(execution.attempt_row(what))
             else:
-                self._rows.append(_ended(execution) if what else _begun(execution))
+                self._keep(moment)
+                self._rows.append(_ended(moment))
+        for execution in self.running.values():
+            self._keep(execution)
+        while len(self._rows) > RING_ROWS:
+            self._rows.popleft()
+            self.dropped += 1
+
+    def _keep(self, execution: Execution) -> None:
+        """Make the rows of an execution that are not made yet: its begin, and each attempt that has ended."""
+        if not execution.begin_kept:
+            execution.begin_kept = True
+            self._rows.append(_begun(execution))
+        for attempt in execution.attempts[execution.attempts_kept :]:
+            if attempt.ended:
+                self._rows.append(execution.attempt_row(attempt))
+                execution.attempts_kept += 1
 
     def _trouble(self, problem: str) -> None:
         self.problem = problem

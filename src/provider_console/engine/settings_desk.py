@@ -26,6 +26,15 @@ log = logging.getLogger(__name__)
 LOOK_S: Final = 2.0
 
 
+class Current:
+    """The settings in force: one attribute, read on the path of every call."""
+
+    __slots__ = ("settings",)
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+
 class SettingsDesk:
     """Holds one snapshot of the settings at a time; a change is one new snapshot, or none at all."""
 
@@ -50,11 +59,12 @@ class SettingsDesk:
         self._author = author
         self._applied = applied
         self.problem: str | None = None
+        self.current = Current(loaded.settings)
 
     @property
     def settings(self) -> Settings:
         """The settings of this moment."""
-        return self._loaded.settings
+        return self.current.settings
 
     async def watch(self) -> None:
         """Look at the file every 2 s until cancelled."""
@@ -77,6 +87,7 @@ class SettingsDesk:
     async def _take(self, loaded: LoadedSettings) -> None:
         changed = loaded.settings != self._loaded.settings
         self._loaded = loaded
+        self.current.settings = loaded.settings
         if changed:
             await self._applied(loaded.settings)
             self._bus.publish(SettingsReloaded(at=self._clock.wall(), revision=loaded.settings.revision))

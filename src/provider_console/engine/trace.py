@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -26,106 +27,74 @@ from provider_console.sdk.provider import Cost
 
 
 class Attempt:
-    """One call of one provider. Times are monotonic seconds; `failure` None: it succeeded, unless `cancelled`."""
+    """One call of one provider. Times are monotonic seconds; `failure` None: it succeeded, unless `cancelled`.
 
-    __slots__ = (
-        "at_wall",
-        "cancelled",
-        "delay_s",
-        "duration_s",
-        "failure",
-        "first_content_s",
-        "model",
-        "number",
-        "price",
-        "provider",
-        "started",
-        "timeout_s",
-        "units",
-        "weight",
-    )
+    What stands in the class is what most attempts leave as it is: setting it costs only those that differ.
+    """
 
-    def __init__(
-        self, provider: str, number: int, *, started: float, at_wall: float, timeout_s: float, delay_s: float
-    ) -> None:
+    ended = False
+    duration_s = 0.0
+    first_content_s: float | None = None
+    """When the first content of a stream came, from the start: the latency that counts."""
+    failure: Failure | None = None
+    cancelled = False
+    weight = 0.0
+    """How much it counts against the provider."""
+    model: str | None = None
+    units: Mapping[str, float] = MappingProxyType({})
+    price: Cost | None = None
+
+    def __init__(self, provider: str, number: int, started: float, timeout_s: float, delay_s: float) -> None:
         self.provider = provider
         self.number = number
         self.started = started
-        self.at_wall = at_wall
         self.timeout_s = timeout_s
         self.delay_s = delay_s
-        self.duration_s = 0.0
-        self.first_content_s: float | None = None
-        """When the first content of a stream came, from the start: the latency that counts."""
-        self.failure: Failure | None = None
-        self.cancelled = False
-        self.weight = 0.0
-        """How much it counts against the provider."""
-        self.model: str | None = None
-        self.units: Mapping[str, float] = {}
-        self.price: Cost | None = None
 
 
 class Execution:
     """One run of an operation, from begin to end."""
 
-    __slots__ = (
-        "attempts",
-        "budget_level",
-        "cancel_requested",
-        "children",
-        "committed",
-        "deadline",
-        "decision",
-        "elapsed_s",
-        "ended",
-        "hint",
-        "id",
-        "left",
-        "operation",
-        "parent",
-        "plan",
-        "provider",
-        "received",
-        "result",
-        "retry_after_s",
-        "sink",
-        "started",
-        "started_wall",
-        "status",
-        "task",
-        "work",
-    )
+    decision: Decision | None = None
+    plan: tuple[Choice, ...] = ()
+    status: ExecutionStatus = "failed"
+    result: Any = None
+    provider: str | None = None
+    elapsed_s = 0.0
+    budget_level = 0.0
+    hint: str | None = None
+    retry_after_s: float | None = None
+    parent: str | None = None
+    children: tuple[str, ...] = ()
+    committed = False
+    """Content of a stream has been handed to the caller: there is no way back."""
+    received = ""
+    cancel_requested = False
+    task: Any = None
+    work: Callable[..., Awaitable[Any]] | None = None
+    """The caller's own callable, while the execution runs."""
+    sink: Callable[[Chunk], Awaitable[None]] | None = None
+    """Where the content of a stream goes, while the execution runs."""
+    ended = False
+    begin_kept = False
+    """The recorder has made the row of its begin."""
+    attempts_kept = 0
+    """For how many attempts, from the first, the recorder has made rows."""
 
-    def __init__(self, execution_id: str, operation: Operation, *, started: float, started_wall: float) -> None:
+    def __init__(
+        self, execution_id: str, operation: Operation, started: float, started_wall: float, deadline: float
+    ) -> None:
         self.id = execution_id
         self.operation = operation
         self.started = started
         self.started_wall = started_wall
-        self.deadline = started
-        self.decision: Decision | None = None
-        self.plan: tuple[Choice, ...] = ()
+        self.deadline = deadline
         self.attempts: list[Attempt] = []
         self.left: list[tuple[str, str]] = []
-        self.status: ExecutionStatus = "failed"
-        self.result: Any = None
-        self.provider: str | None = None
-        self.elapsed_s = 0.0
-        self.budget_level = 0.0
-        self.hint: str | None = None
-        self.retry_after_s: float | None = None
-        self.parent: str | None = None
-        self.children: tuple[str, ...] = ()
-        self.ended = False
-        self.committed = False
-        """Content of a stream has been handed to the caller: there is no way back."""
-        self.received = ""
-        self.cancel_requested = False
-        self.task: Any = None
-        self.work: Callable[..., Awaitable[Any]] | None = None
-        """The caller's own callable, while the execution runs."""
-        self.sink: Callable[[Chunk], Awaitable[None]] | None = None
-        """Where the content of a stream goes, while the execution runs."""
+
+    def wall(self, moment: float) -> float:
+        """The wall time of a monotonic moment of this execution, by the clock of its start."""
+        return self.started_wall + (moment - self.started)
 
     def report(self, *, with_result: bool = True) -> ExecutionReport:
         """Everything that happened, with times in ms from the start."""
@@ -177,7 +146,7 @@ class Execution:
             kind=self.operation.kind,
             category=self.operation.category,
             attempt=attempt.number,
-            at=attempt.at_wall,
+            at=self.wall(attempt.started),
             duration_ms=view.duration_ms,
             timeout_ms=view.timeout_ms,
             delay_before_ms=view.delay_before_ms,
