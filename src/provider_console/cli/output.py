@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -13,6 +14,18 @@ from provider_console.console.words import clean_text
 
 CELL: Final = 60
 
+_UNSAFE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
+"""What a terminal would obey: control characters, a return that is no line's end, bidi overrides."""
+
+
+def shown(text: str) -> str:
+    """Text as a terminal may have it: the last filter, for what came in by an argument or a file name too.
+
+    >>> shown("uno\\r\\n\\x1b[2Jdos\\rtres")
+    'uno\\r\\n\ufffd[2Jdos\ufffdtres'
+    """
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
 
 class Output:
     """Where a command writes."""
@@ -23,29 +36,29 @@ class Output:
 
     def data(self, value: object) -> None:
         """A view, or views, as JSON."""
-        # JSON escapes nothing that a terminal would obey, except what views have cleaned already.
         text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-        self.line(text)
+        # JSON may hold most of it as it is; escaped, it is the same value and harmless.
+        self.line(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
     def line(self, text: str = "") -> None:
         """One line on stdout."""
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(shown(text) + "\n")
         sys.stdout.flush()
 
     def write(self, text: str) -> None:
         """A piece of text on stdout, at once."""
-        sys.stdout.write(text)
+        sys.stdout.write(shown(text))
         sys.stdout.flush()
 
     def say(self, text: str) -> None:
         """A message for the person, on stderr."""
-        sys.stderr.write(f"provider-console: {text}\n")
+        sys.stderr.write(f"provider-console: {shown(text)}\n")
         sys.stderr.flush()
 
     def progress(self, text: str) -> None:
         """What long work is doing, on stderr, unless it was asked to be quiet."""
         if not self._quiet:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{shown(text)}\n")
             sys.stderr.flush()
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -10,12 +10,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Final, NoReturn
 
 import provider_console
 from provider_console.cli.command import Command, common_options
 from provider_console.cli.exits import INTERRUPTED, USAGE, failure
-from provider_console.cli.output import Output
+from provider_console.cli.output import Output, shown
 from provider_console.console.words import did_you_mean
 
 COMMANDS: Final = {
@@ -43,7 +43,7 @@ def run(argv: Sequence[str] | None) -> int:
     if name is None or name not in COMMANDS or words[0] in ("-h", "--help", "--version"):
         return _top_level(words, name)
     command: Command = import_module(f"provider_console.cli.{name}").COMMAND
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"provider-console {name}",
         description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
         epilog=f"example:\n  {command.example}",
@@ -53,10 +53,22 @@ def run(argv: Sequence[str] | None) -> int:
     command.arguments(parser)
     words.remove(name)
     try:
-        arguments = parser.parse_args(words)
+        try:
+            # So that the `-` of `execute translate --to es -` may stand behind options.
+            arguments = parser.parse_intermixed_args(words)
+        except TypeError:
+            # Commands with actions of their own cannot be read that way.
+            arguments = parser.parse_args(words)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else USAGE
     return _carry_out(command, arguments)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose messages are safe to show: they repeat what was typed."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(shown(message))
 
 
 def _top_level(words: Sequence[str], name: str | None) -> int:
