@@ -16,7 +16,7 @@ def filled(samples: list[float]) -> Histogram:
     return histogram
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(samples=st.lists(latencies, min_size=1, max_size=60), share=st.floats(0.01, 1.0))
 def test_a_percentile_is_within_its_error_of_the_exact_one(samples: list[float], share: float) -> None:
     exact = sorted(samples)[max(1, math.ceil(share * len(samples))) - 1]
@@ -24,7 +24,7 @@ def test_a_percentile_is_within_its_error_of_the_exact_one(samples: list[float],
     assert filled(samples).quantile_s(share) == pytest.approx(exact, rel=0.032)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(latency_s=st.floats(allow_nan=True, allow_infinity=True))
 def test_every_number_has_a_bucket(latency_s: float) -> None:
     assert 0 <= bucket_of(latency_s) < BUCKETS
@@ -38,9 +38,8 @@ def test_a_longer_latency_has_no_lower_bucket(one: float, other: float) -> None:
     assert bucket_of(low) <= bucket_of(high)
 
 
-@pytest.mark.parametrize("bucket", range(BUCKETS))
-def test_the_middle_of_a_bucket_lies_in_it(bucket: int) -> None:
-    assert bucket_of(middle_s(bucket)) == bucket
+def test_the_middle_of_a_bucket_lies_in_it() -> None:
+    assert [bucket_of(middle_s(bucket)) for bucket in range(BUCKETS)] == list(range(BUCKETS))
 
 
 @settings(max_examples=60, deadline=None)

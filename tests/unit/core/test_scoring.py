@@ -35,7 +35,7 @@ def total(stats: Stats, now: float, standing: Standing = Standing.HEALTHY) -> Sc
     return score(stats, now, base=base_points(standing), threshold_s=15.0, prior_latency_s=2.0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     history=st.lists(event, max_size=40),
     later=st.floats(-10, 1e6),

@@ -10,7 +10,7 @@ ALLOWED_FORMAT = "\u200c\u200d"
 hostile = st.text(st.one_of(st.characters(), st.sampled_from("\x1b[]\x07\x9b\u202e\u2066\n\r\t m;")), max_size=400)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=hostile, limit=st.integers(1, 300))
 def test_what_is_printed_is_one_short_line_without_control(text: str, limit: int) -> None:
     cleaned = clean_text(text, limit)

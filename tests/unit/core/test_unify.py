@@ -216,7 +216,7 @@ sources = st.sampled_from(["translation", "dynamic_ai", "system_secrets", "zebra
 found = st.lists(st.tuples(sources, descriptors), max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(found=found, data=st.data())
 def test_the_same_input_in_any_order_gives_the_same_map(found, data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(found))

@@ -28,7 +28,7 @@ def inside(seen: list[tuple[float, float, bool, str]], now: float) -> list[tuple
     return [one for one in seen if now // 10 - SLOTS < one[0] // 10]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(history=events, gap=gaps)
 def test_a_window_is_what_counting_everything_gives(history, gap: float) -> None:
     window = Window()
