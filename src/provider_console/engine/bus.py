@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 from provider_console.console.events import Event, Gap
@@ -34,7 +34,7 @@ class Bus:
         self._taps.append(listener)
         self.listening = True
 
-    async def listen(self) -> AsyncIterator[Event]:
+    async def listen(self) -> AsyncGenerator[Event, None]:
         """Events from now on, until the bus closes."""
         queue = _Queue()
         self._queues.append(queue)

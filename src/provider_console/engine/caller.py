@@ -115,7 +115,7 @@ class Caller:
             self._announce(execution, attempt)
         work = execution.work
         judged = False
-        timer = self.timers.until(begun + limit_s, execution.task)
+        timer = Timer(self.timers, execution.task, begun + limit_s)
         try:
             with timer:
                 if work is not None:
@@ -161,8 +161,7 @@ class Caller:
 
     def _succeeded(self, lane: Lane, attempt: Attempt, now: float, permit: int) -> None:
         latency_s = attempt.duration_s if attempt.first_content_s is None else attempt.first_content_s
-        lane.stats.observe(now, ok=True, latency_s=latency_s)
-        lane.window.record(now, latency_s, ok=True)
+        lane.succeeded(now, latency_s)
         lane.breaker.succeeded(now, permit)
         lane.last_failed = False
         lane.used_at = lane.seen_at = now
@@ -221,7 +220,7 @@ class Caller:
         task = current_task()
         if task is None:
             raise RuntimeError("a provider is called in a task")
-        with self.timers.until(self._now() + timeout_s, task) as timer:
+        with Timer(self.timers, task, self._now() + timeout_s) as timer:
             return await self._drive(lane, execution, operation, execution.attempts[-1], timer)
 
     async def _drive(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import msgspec
@@ -58,7 +59,7 @@ class EngineConsole:
 
     # --- for code in this process ------------------------------------------------------------------------------
 
-    async def execute_with_fallback(
+    def execute_with_fallback(
         self,
         work: Callable[[ProviderHandle, int], Awaitable[Any]],
         *,
@@ -71,7 +72,7 @@ class EngineConsole:
         idempotent: bool = True,
         policy: RetryPolicy | None = None,
         wait: bool = False,
-    ) -> Execution:
+    ) -> Coroutine[Any, Any, Execution]:
         """Run a caller's own coroutine function with fallback: `work(provider, attempt)` is called for each attempt.
 
         The answer is in `result` of the execution, everything that happened in its `report()`. Errors of the SDK,
@@ -91,7 +92,7 @@ class EngineConsole:
             policy=policy,
             wait=wait,
         )
-        return await self._engine.executor.execute(operation, work=work)
+        return self._engine.executor.execute(operation, work=work)
 
     # --- providers and health ----------------------------------------------------------------------------------
 
@@ -230,8 +231,10 @@ class EngineConsole:
     async def execute_stream(self, operation: Operation) -> AsyncIterator[Chunk | ExecutionReport]:
         """See `Console.execute_stream`."""
         streamed = msgspec.structs.replace(operation, stream=True)
-        async for item in stream(self._engine.executor, self._engine.lifecycle, streamed):
-            yield item
+        # Closed here and now, not whenever the collector finds it: a reader that leaves cancels the execution.
+        async with aclosing(stream(self._engine.executor, self._engine.lifecycle, streamed)) as items:
+            async for item in items:
+                yield item
 
     async def explain(self, operation: Operation) -> Explanation:
         """See `Console.explain`."""
@@ -398,8 +401,9 @@ class EngineConsole:
 
     async def events(self) -> AsyncIterator[Event]:
         """See `Console.events`."""
-        async for event in self._engine.bus.listen():
-            yield event
+        async with aclosing(self._engine.bus.listen()) as events:
+            async for event in events:
+                yield event
 
     # --- small things ------------------------------------------------------------------------------------------
 

@@ -98,6 +98,7 @@ class Executor:
         self._panic = panic_bucket(self._now())
         self.running: dict[str, Execution] = recorder.running
         self._draining = False
+        self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
 
     # --- the whole run ---------------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ class Executor:
         bounds = self._bounds(operation)
         execution = Execution(self._ids.new(), operation, now, self._wall(), now + bounds.deadline_s)
         execution.parent, execution.work, execution.sink = parent, work, sink
-        execution.task = asyncio.current_task()
+        execution.task = asyncio.current_task(self._loop)
         self.running[execution.id] = execution
         try:
             await self._run(execution, bounds)

@@ -19,6 +19,8 @@ from provider_console.sdk.secret import Secret
 SLOTS: Final = 8
 """Calls under way at one provider: enough for a busy console, few enough not to trip a vendor's own limits."""
 
+FOLD_CALLS: Final = 128
+
 MODEL_OUT_S: Final = 600.0
 """How long a model that a provider refused to serve is left out."""
 
@@ -30,6 +32,9 @@ class Lane:
     """The mutable side of one provider. Times are monotonic seconds."""
 
     __slots__ = (
+        "_fresh",
+        "_stats",
+        "_window",
         "breaker",
         "budget",
         "contradicted",
@@ -46,10 +51,8 @@ class Lane:
         "provider",
         "seen_at",
         "slots",
-        "stats",
         "up",
         "used_at",
-        "window",
     )
 
     def __init__(
@@ -70,8 +73,9 @@ class Lane:
             on_change=None if on_change is None else (lambda old, new: on_change(provider.id, old, new)),
         )
         self.budget = TokenBucket(now=now)
-        self.stats = Stats()
-        self.window = Window(span_s=settings.health.performance_window / 1000)
+        self._fresh: list[tuple[float, float]] = []
+        self._stats = Stats()
+        self._window = Window(span_s=settings.health.performance_window / 1000)
         self.slots = Slots(SLOTS)
         self.up: bool | None = None
         """What probes and the traffic that stood in for them say; None: nothing yet."""
@@ -95,6 +99,31 @@ class Lane:
         """Its usual latency in earlier runs: the prior of its score."""
         self.history_median_s: float | None = None
         """Its own median of the day, against which slow is judged."""
+
+    @property
+    def stats(self) -> Stats:
+        """The decayed counts behind the score."""
+        self._fold()
+        return self._stats
+
+    @property
+    def window(self) -> Window:
+        """The live figures."""
+        self._fold()
+        return self._window
+
+    def succeeded(self, now: float, latency_s: float) -> None:
+        """A call succeeded: noted, and counted for many at once when somebody asks."""
+        fresh = self._fresh
+        fresh.append((now, latency_s))
+        if len(fresh) >= FOLD_CALLS:
+            self._fold()
+
+    def _fold(self) -> None:
+        for at, latency_s in self._fresh:
+            self._stats.observe(at, ok=True, latency_s=latency_s)
+            self._window.record(at, latency_s, ok=True)
+        self._fresh.clear()
 
     def traffic(self, now: float, *, ok: bool) -> None:
         """A call stood in for a probe. Failures alone never make it down: that takes a probe, or the breaker."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from provider_console.console.views import ExecutionReport
@@ -49,7 +49,7 @@ class _Buffer:
 
 async def stream(
     executor: Executor, lifecycle: Lifecycle, operation: Operation
-) -> AsyncIterator[Chunk | ExecutionReport]:
+) -> AsyncGenerator[Chunk | ExecutionReport, None]:
     """Content as it arrives, the report last; a caller that leaves cancels the execution.
 
     Raises:

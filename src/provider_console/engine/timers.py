@@ -9,6 +9,7 @@ to the moment, as by `asyncio.timeout`, and so are the rules of cancellation.
 from __future__ import annotations
 
 import asyncio
+import math
 from types import TracebackType
 from typing import Any
 
@@ -28,13 +29,17 @@ class Timer:
 
     def __enter__(self) -> Timer:
         self._cancels = self._task.cancelling()
-        self._timers.watch(self)
+        timers = self._timers
+        timers.running[self] = None
+        if self.when < timers.armed_for:
+            timers.arm(self.when)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._timers.forget(self)
+        # The loop's timer stays armed: it finds nothing, or serves the next one.
+        self._timers.running.pop(self, None)
         # A cancel from outside that came as well wins: then the count does not fall back to where it began.
         if self.expired and self._task.uncancel() <= self._cancels and kind is asyncio.CancelledError:
             raise TimeoutError from error
@@ -43,7 +48,8 @@ class Timer:
         """Move the deadline."""
         if not self.expired:
             self.when = when
-            self._timers.watch(self)
+            if when < self._timers.armed_for:
+                self._timers.arm(when)
 
     def expire(self) -> None:
         """The time has come."""
@@ -52,49 +58,36 @@ class Timer:
 
 
 class Timers:
-    """Every running timer of one loop."""
+    """Every running timer of one loop. A `Timer` puts itself in and takes itself out: that is the path of each call."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._running: dict[Timer, None] = {}
         self._armed: asyncio.TimerHandle | None = None
-        self._armed_for = float("inf")
+        self.running: dict[Timer, None] = {}
+        self.armed_for = math.inf
 
-    def until(self, when: float, task: asyncio.Task[Any]) -> Timer:
-        """A timer for the running task; use it in a `with` statement."""
-        return Timer(self, task, when)
-
-    def watch(self, timer: Timer) -> None:
-        """Count a timer in, and see that the loop's timer is not later than it."""
-        self._running[timer] = None
-        if timer.when < self._armed_for:
-            self._arm(timer.when)
-
-    def forget(self, timer: Timer) -> None:
-        """Count a timer out. The loop's timer stays: it finds nothing, or serves the next one."""
-        self._running.pop(timer, None)
+    def arm(self, when: float) -> None:
+        """See that the loop's timer is not later than a deadline."""
+        if self._armed is not None:
+            self._armed.cancel()
+        self._armed = self._loop.call_at(when, self._fire)
+        self.armed_for = when
 
     def close(self) -> None:
         """Let go of the loop's timer."""
         if self._armed is not None:
             self._armed.cancel()
-            self._armed = None
-            self._armed_for = float("inf")
-
-    def _arm(self, when: float) -> None:
-        if self._armed is not None:
-            self._armed.cancel()
-        self._armed = self._loop.call_at(when, self._fire)
-        self._armed_for = when
+        self._armed = None
+        self.armed_for = math.inf
 
     def _fire(self) -> None:
         self._armed = None
-        self._armed_for = float("inf")
+        self.armed_for = math.inf
         # The loop runs a timer up to its clock's resolution early; what it counts as due is due here too.
         now = self._loop.time() + 1e-6
-        late = [timer for timer in self._running if timer.when <= now]
+        late = [timer for timer in self.running if timer.when <= now]
         for timer in late:
-            del self._running[timer]
+            del self.running[timer]
             timer.expire()
-        if self._running:
-            self._arm(min(timer.when for timer in self._running))
+        if self.running:
+            self.arm(min(timer.when for timer in self.running))
