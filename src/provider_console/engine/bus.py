@@ -62,18 +62,18 @@ class _Closed(Exception):
 class _Queue:
     def __init__(self) -> None:
         self.waiting: deque[Event] = deque()
-        self._missed = 0
         self._woken: asyncio.Future[None] | None = None
         self._closed = False
 
     def put(self, event: Event) -> None:
         if len(self.waiting) >= QUEUE_EVENTS:
             # What waits is stale by now: the listener re-reads everything on a Gap, so drop it as well.
-            self._missed += len(self.waiting) + 1
+            first = self.waiting[0]
+            told, gaps = (first.missed, 1) if isinstance(first, Gap) else (0, 0)
+            missed = told + len(self.waiting) - gaps + 1
             self.waiting.clear()
-            self.waiting.append(Gap(at=event.at, missed=self._missed))
+            self.waiting.append(Gap(at=event.at, missed=missed))
         else:
-            self._missed = 0 if not self.waiting else self._missed
             self.waiting.append(event)
         self._wake()
 

@@ -17,6 +17,7 @@ from provider_console.core.breaker import Hold
 from provider_console.core.classify import RULES, Failure, Hook, classify
 from provider_console.core.ports import Clock, HttpFactory, SecretStore
 from provider_console.core.text import clean_content
+from provider_console.core.transport import recognise
 from provider_console.engine.bus import Bus
 from provider_console.engine.lane import Lane
 from provider_console.engine.timers import Timer, Timers
@@ -320,6 +321,5 @@ class _Open:
 
 
 def _recognised(error: BaseException) -> bool:
-    """Whether an exception out of a caller's own code is about the provider: SDK, HTTP and OS errors are."""
-    module = type(error).__module__.partition(".")[0]
-    return isinstance(error, SdkError | OSError) or module in ("httpx", "httpcore", "aiohttp")
+    """Whether an exception out of a caller's own code is about the provider: errors of the SDK, HTTP and network are."""
+    return isinstance(error, SdkError) or (isinstance(error, Exception) and recognise(error) is not None)

@@ -8,6 +8,7 @@ from typing import Final
 
 from provider_console.core.breaker import Breaker, BreakerState
 from provider_console.core.budget import TokenBucket
+from provider_console.core.classify import PERMISSION_LEFT_OUT_S
 from provider_console.core.scoring import Stats
 from provider_console.core.settings import Settings
 from provider_console.core.window import Window
@@ -20,9 +21,6 @@ SLOTS: Final = 8
 """Calls under way at one provider: enough for a busy console, few enough not to trip a vendor's own limits."""
 
 FOLD_CALLS: Final = 128
-
-MODEL_OUT_S: Final = 600.0
-"""How long a model that a provider refused to serve is left out."""
 
 STALE_INTERVALS: Final = 3
 """Without a word from probe or traffic for this many check intervals, a provider's state is no longer known."""
@@ -148,7 +146,7 @@ class Lane:
 
     def leave_out(self, model: str | None, now: float) -> None:
         """Keep a model from being asked for 10 minutes."""
-        self.models_out[model] = now + MODEL_OUT_S
+        self.models_out[model] = now + PERMISSION_LEFT_OUT_S
 
     def models_left_out(self, now: float) -> frozenset[str | None]:
         """The models not to be asked now."""

@@ -52,8 +52,8 @@ class Planner:
         ready = self._cache.get(key)
         if ready is not None and now < ready[0] and ready[1] is settings:
             return ready[2]
-        decision = self.fresh(operation, now, leader=self._leader(key))
-        if len(self._cache) >= CACHE_ENTRIES:
+        decision = self.fresh(operation, now, leader=self._leader(key, now))
+        if max(len(self._cache), len(self._leaders)) >= CACHE_ENTRIES:
             self._cache.clear()
             self._leaders.clear()
         self._cache[key] = (now + VALID_S, settings, decision)
@@ -90,15 +90,18 @@ class Planner:
         known = [*ORDERS, *self._rankers]
         return None if name in known else f"unknown order {name!r}{did_you_mean(name, known)}; priority is used"
 
-    def _leader(self, key: _Key) -> Leader | None:
+    def _leader(self, key: _Key, now: float) -> Leader | None:
         known = self._leaders.get(key)
-        return None if known is None else known[1]
+        if known is None:
+            return None
+        at, leader = known
+        # Decisions forced by an invalidation come in bursts: only those a quarter of a second apart are evaluations.
+        return leader if now - at >= VALID_S else Leader(provider=leader.provider)
 
     def _note_leader(self, key: _Key, decision: Decision, now: float) -> None:
         if decision.leader is None:
             return
         known = self._leaders.get(key)
-        # Evaluations forced by an invalidation come in bursts: only those a quarter of a second apart count.
         if known is None or known[1].provider != decision.leader.provider or now - known[0] >= VALID_S:
             self._leaders[key] = (now, decision.leader)
 

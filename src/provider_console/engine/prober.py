@@ -13,6 +13,7 @@ from typing import Final
 
 from provider_console.console.events import HealthChecked, ProviderStateChanged
 from provider_console.console.views import CheckView, HealthState, iso
+from provider_console.core.backoff import COOLDOWN_MAX_S
 from provider_console.core.breaker import BreakerState, Hold
 from provider_console.core.classify import QUOTA_PROBE_S, RULES, Failure, Hook, classify
 from provider_console.core.ports import CheckRow, Clock, HealthEvent, HttpFactory, ProberLock, SecretStore, UsageStore
@@ -272,7 +273,7 @@ class Prober:
                 reset_s = failure.resets_after_s or failure.retry_after_s
                 lane.breaker.hold(Hold.QUOTA, until=None if reset_s is None else now + reset_s)
             case ErrorClass.RATE_LIMITED if failure.retry_after_s:
-                lane.breaker.cool(now + min(failure.retry_after_s, 3600.0))
+                lane.breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))
         # An answer of any kind proves that the provider is there; only what counts against it makes it down.
         lane.seen_at = now
         passed: bool | None = None
