@@ -109,7 +109,7 @@ def test_a_refusal_by_a_safety_filter_goes_on_only_where_the_setting_says_so(on_
             if on_refusal == "next":
                 await it.engine.executor.execute(chat())
             else:
-                with pytest.raises(OperationFailed, match="engine.on_refusal"):
+                with pytest.raises(OperationFailed, match=r"engine\.on_refusal"):
                     await it.engine.executor.execute(chat())
             return it.driver.asked
 
