@@ -277,7 +277,9 @@ class Caller:
                     await self._hand_on(chunk, execution, timer)
                 if chunk.result is not None:
                     result = chunk.result
-                timer.reschedule(min(self._now() + IDLE_S, execution.deadline))
+                # Signs of life without content keep nobody waiting longer.
+                if attempt.first_content_s is not None:
+                    timer.reschedule(min(self._now() + IDLE_S, execution.deadline))
         if result is None:
             raise BadResult("the stream ended before its result")
         return result
