@@ -136,6 +136,11 @@ class Caller:
             attempt.cancelled = True
             raise
         except (Exception, SystemExit) as error:  # the barrier: a driver may raise anything
+            if timer.overruled:
+                # Somebody ended this operation, and what was called made an error of it.
+                attempt.duration_s = now() - begun
+                attempt.cancelled = True
+                raise CancelledError from error
             ended = now()
             attempt.duration_s = ended - begun
             if work is not None and not _recognised(error):

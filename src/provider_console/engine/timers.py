@@ -44,6 +44,11 @@ class Timer:
         if self.expired and self._task.uncancel() <= self._cancels and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
+    @property
+    def overruled(self) -> bool:
+        """Whether somebody else asked the task to end while this timer ran: known once it has been left."""
+        return self._task.cancelling() > self._cancels
+
     def reschedule(self, when: float) -> None:
         """Move the deadline."""
         if not self.expired:
