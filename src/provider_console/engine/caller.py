@@ -226,8 +226,16 @@ class Caller:
         task = current_task()
         if task is None:
             raise RuntimeError("a provider is called in a task")
-        with Timer(self.timers, task, self._now() + timeout_s) as timer:
-            return await self._drive(lane, execution, operation, execution.attempts[-1], timer)
+        attempt = execution.attempts[-1]
+        try:
+            with Timer(self.timers, task, self._now() + timeout_s) as timer:
+                return await self._drive(lane, execution, operation, attempt, timer)
+        except (Exception, SystemExit) as error:  # the barrier: a driver may raise anything
+            if _recognised(error):
+                raise
+            # Out of the caller's own code it would pass for a fault of that code.
+            failure = self._classify(error, attempt, timed_out=False)
+            raise ProviderError(failure.message, error_class=failure.error_class) from error
 
     async def _drive(
         self, lane: Lane, execution: Execution, operation: Operation, attempt: Attempt, timer: Timer
