@@ -379,7 +379,7 @@ class Executor:
         now = self._now()
         for _, provider_id in sorted(waiting):
             lane = self._lanes.get(provider_id)
-            if lane is not None and lane.breaker.refusal(now) in (None, BREAKER_OPEN):
+            if lane is not None and lane.breaker.refusal(now) in (None, BREAKER_OPEN) and not _resting(lane, now):
                 return lane
         return None
 
@@ -504,6 +504,11 @@ class Executor:
                 parent=execution.parent,
             )
         )
+
+
+def _resting(lane: Lane, now: float) -> bool:
+    """Whether a provider asked to be left alone, or is suspended, whatever its breaker says besides."""
+    return any(until is not None and until > now for until in (lane.breaker.not_before, lane.breaker.suspended_until))
 
 
 def _wanted(policy: RetryPolicy | None, failure: Failure) -> bool:
