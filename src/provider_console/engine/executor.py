@@ -113,7 +113,7 @@ class Executor:
             the caller was cancelled. An exception of `work` that no provider is to blame for passes unchanged.
         """
         if self._draining and parent is None:
-            raise Draining("the console is shutting down and takes no new operation; run it again once it is back")
+            self.refuse_draining()
         now = self._now()
         bounds = self._bounds(operation)
         execution = Execution(self._ids.new(), operation, now, self._wall(), now + bounds.deadline_s)
@@ -133,6 +133,15 @@ class Executor:
         if execution.status != "ok":
             raise self._error(execution)
         return execution
+
+    def refuse_draining(self) -> None:
+        """Let nothing new begin once the engine shuts down.
+
+        Raises:
+            Draining: it does.
+        """
+        if self._draining:
+            raise Draining("the console is shutting down and takes no new operation; run it again once it is back")
 
     def cancel(self, execution_id: str) -> bool:
         """Stop a running execution: its caller gets `OperationFailed` with the status `cancelled`."""

@@ -69,7 +69,11 @@ async def stream(
         finally:
             await asyncio.shield(buffer.close())
 
-    task = lifecycle.start(run(), "stream")
+    executor.refuse_draining()
+    work = run()
+    task = lifecycle.start(work, "stream")
+    # A reader that leaves at once cancels the task before its first step: then nobody would ever await this.
+    task.add_done_callback(lambda _task: work.close())
     try:
         while (chunk := await buffer.get()) is not None:
             yield chunk
