@@ -35,7 +35,8 @@ class Slots:
             if turn.done() and not turn.cancelled():
                 # The slot was handed over just as this caller was cancelled: it goes on to the next.
                 self.give()
-            else:
+            elif turn in self._waiting:
+                # Else `give` has passed over it already.
                 self._waiting.remove(turn)
             raise
 
