@@ -32,6 +32,9 @@ IDLE_S: Final = 20.0
 
 STREAM_CHARACTERS: Final = 8 * 1024 * 1024
 
+ROUNDING_S: Final = 1e-6
+"""A deadline as long as the timeout cuts nothing, though their difference may come out a hair below."""
+
 
 class ProviderHandle:
     """What a caller's own callable gets: the provider, and a way to call it. Never the secret."""
@@ -151,7 +154,9 @@ class Caller:
                 raise
             failure = attempt.failure = self._classify(error, attempt, timed_out=timer.expired)
             # What the deadline cuts short, or the caller's own impatience, says nothing of the provider.
-            cut = timer.expired and (limit_s < timeout_s or timer.when >= execution.deadline > begun + timeout_s)
+            cut = timer.expired and (
+                limit_s < timeout_s - ROUNDING_S or timer.when >= execution.deadline > begun + timeout_s
+            )
             attempt.weight = 0.0 if cut or _impatient(error, timer) else RULES[failure.error_class].weight
             judged = self._failed(execution, lane, attempt, failure, ended, permit)
             return failure
