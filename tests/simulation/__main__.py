@@ -39,7 +39,7 @@ def _many(asked: argparse.Namespace) -> int:
     for seed in range(asked.first, asked.first + asked.seeds):
         try:
             played = play(seed)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             wrong[f"{type(error).__name__} {getattr(error, 'invariant', '')}"] += 1
             print(f"seed {seed}: {type(error).__name__}: {str(error)[:400]}", flush=True)
             if not asked.keep_going:

@@ -36,6 +36,7 @@ from provider_console.testing.scripted import (
     ScriptedPlugins,
     ScriptedSource,
     Wire,
+    act_of,
 )
 
 CONVERGES_S = 330.0
@@ -434,19 +435,17 @@ class History:
 
     async def _works(self, work: Work, operation: Operation) -> None:
         rng = random.Random(f"work {self.plan.seed} {work.at_s}")
-        own = rng.choice([Act(after_s=0.05), Act(hangs=True), Act(after_s=0.05, failing="connection_reset"), None])
+        own = rng.choice(
+            [Act(after_s=0.05), Act(hangs=True), act_of("connection_reset", after_s=0.05), act_of("own_fault")]
+        )
 
         async def task(handle: Any, _attempt: int) -> Any:
             if work.how == "call":
                 return await handle.call(operation)
             execution = self._of(operation)
             key = "" if execution is None else execution.id
-            act = own if own is not None else Act(after_s=0.02)
-            call = self.wire.begin(handle.id, "work", act, key=key)
+            call = self.wire.begin(handle.id, "work", own, key=key)
             await self.wire.play(call)
-            if own is None:
-                self.wire.end(call, "ok")
-                raise ZeroDivisionError
             self.wire.end(call, "ok")
             return {"text": operation.payload["text"]}
 
@@ -588,11 +587,13 @@ def play(seed: int, *, tell: bool = False) -> Played:
     """
     history = History(plan(seed), tell=tell)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
             result = simulation.run(
                 history.main, seed=seed, max_steps=MAX_STEPS, on_step=lambda: history.watch.on_step()
             )
+        if warned:
+            raise Broken("warnings", "; ".join(str(one.message) for one in warned[:3]))
     except BaseException as error:
         error.add_note(f"replay it: make simulate SEED={seed}")
         if tell:

@@ -22,11 +22,12 @@ from provider_console.engine.lane import SLOTS, Lane
 from provider_console.engine.standing import lane_score
 from provider_console.engine.trace import Attempt, Execution
 from provider_console.sdk import ErrorClass
-from provider_console.testing.ledger import CANCELLED, OK, UNSURE, Ledger, Verdict
+from provider_console.testing.ledger import CANCELLED, FAULT, OK, UNSURE, Ledger, Verdict
 from provider_console.testing.scripted import WireCall
 
 DEADLINE_SLACK_S: Final = 0.05
 EPSILON_S: Final = 1e-6
+IDLE_S: Final = 20.0
 BURST: Final = 40.0
 PER_OPERATION: Final = 0.2
 PER_SECOND: Final = 2.0
@@ -423,24 +424,34 @@ class Watch:
         operation = seen.execution.operation
         cancelled = seen.cancelled or seen.execution.cancel_requested
         if call.outcome == "cancelled":
-            streams = operation.stream
-            over = now - attempt.started >= attempt.timeout_s - EPSILON_S
-            if cancelled or (streams and self.draining):
-                return Verdict(_E.NETWORK, 1.0) if act.rude and not cancelled else CANCELLED
-            if not over and not (streams and call.said):
+            if cancelled:
+                return CANCELLED
+            if not self._timed_out(call, attempt, seen, now):
                 return CANCELLED
             full = self._full(attempt, seen)
-            weight = 0.0 if full is None or attempt.timeout_s < full - EPSILON_S else 1.0
-            sure = full is not None
+            cut = call.said and now >= seen.execution.deadline - EPSILON_S
+            weight = 0.0 if full is None or cut or attempt.timeout_s < full - EPSILON_S else 1.0
+            # Where both times come together, either may be the cause.
+            sure = full is not None and not (
+                call.said and abs(seen.execution.deadline - attempt.started - full) < EPSILON_S
+            )
             return Verdict(_E.NETWORK if act.rude else _E.TIMEOUT, weight, sure=sure)
         if call.outcome == "failed":
             if act.failure is None:
                 return Verdict(_E.BAD_RESULT, 0.5)
             failing = act.failure
+            if act.failing == "own_fault":
+                return FAULT
             return Verdict.of(failing, act)
         if act.bad_type or (act.unusable and operation.kind != "anything"):
             return Verdict(_E.BAD_RESULT, 0.5)
         return OK
+
+    def _timed_out(self, call: WireCall, attempt: Attempt, seen: Seen, now: float) -> bool:
+        """Whether the engine had run out of patience, or it was somebody else who ended the call."""
+        if not seen.execution.operation.stream or not call.said:
+            return now - attempt.started >= attempt.timeout_s - EPSILON_S
+        return now - call.said_at_s >= IDLE_S - EPSILON_S or now >= seen.execution.deadline - EPSILON_S
 
     def _full(self, attempt: Attempt, seen: Seen) -> float | None:
         """The timeout this attempt has where the deadline does not cut it."""
@@ -502,7 +513,8 @@ class Watch:
         execution = seen.execution
         if execution.started + execution.elapsed_s > execution.deadline + DEADLINE_SLACK_S:
             self.fail("deadline", f"{execution.id} took {execution.elapsed_s:.3f} s")
-        if execution.status != "ok" and not execution.hint:
+        own_fault = any(verdict is FAULT for verdict in map(self.verdicts.get, (c.number for c, _, _ in seen.pairs)))
+        if execution.status != "ok" and not execution.hint and not own_fault:
             self.fail("hint", f"{execution.id} ended {execution.status} without a hint")
         verdicts = [self.verdicts.get(call.number) for call, _, _ in seen.pairs]
         if execution.status == "ok" and not execution.children and verdicts and verdicts[-1] is not OK:
@@ -538,16 +550,8 @@ class Watch:
 
     def _at_rest(self, lane: Lane) -> None:
         name = lane.provider.id
-        for taken in range(SLOTS):
-            if lane.slots.locked():
-                self.fail("slots", f"{SLOTS - taken} slot(s) of {name} never came back")
-                return
-            # An unlocked semaphore is taken without waiting, so the coroutine ends in its first step.
-            taking = lane.slots.acquire()
-            try:
-                taking.send(None)
-            except StopIteration:
-                continue
+        if lane.slots.free != lane.slots.count:
+            self.fail("slots", f"{lane.slots.free} of {lane.slots.count} slots of {name} are free at the end")
         if lane.breaker.refusal(self._clock()) == PERMIT_TAKEN:
             self.fail("permits return", f"the permit of {name} never came back")
 

@@ -52,8 +52,8 @@ class Verdict:
         return cls(
             failing.error_class,
             WEIGHTS.get(failing.error_class, 0.0),
-            retry_after_s=act.retry_after_s,
-            resets_after_s=act.resets_after_s,
+            retry_after_s=act.retry_after_s if failing.asks else None,
+            resets_after_s=act.resets_after_s if failing.asks else None,
             honours=failing.honours,
         )
 
@@ -65,6 +65,8 @@ class Verdict:
 
 OK: Final = Verdict()
 CANCELLED: Final = Verdict(_E.CANCELLED)
+FAULT: Final = Verdict(_E.UNKNOWN)
+"""The caller's own code failed: nobody else is to blame."""
 UNSURE: Final = Verdict(None, sure=False)
 
 
@@ -113,7 +115,7 @@ class Ledger:
         """A call ended."""
         if not verdict.sure:
             self._unsure = True
-        if verdict is CANCELLED:
+        if verdict is CANCELLED or verdict is FAULT:
             return
         if self.state is _CLOSED:
             if verdict is OK:

@@ -54,8 +54,9 @@ _E = ErrorClass
 class Failing(msgspec.Struct, frozen=True, kw_only=True):
     """One way to fail: how the exception is made, and what the engine has to make of it.
 
-    `make` takes Retry-After and the time of a quota's reset, in seconds or None. `retried` False: not even where
-    its class is. `refused`: the provider did nothing. `honours` says that a Retry-After of it keeps calls away.
+    `make` takes Retry-After and the time of a quota's reset, in seconds or None; only where it `asks` do they show.
+    `retried` False: not even where its class is. `refused`: the provider did nothing. `honours` says that a
+    Retry-After of it keeps every call away.
     """
 
     make: Callable[[float | None, float | None], BaseException]
@@ -63,6 +64,7 @@ class Failing(msgspec.Struct, frozen=True, kw_only=True):
     never_left: bool = False
     retried: bool = True
     refused: bool = False
+    asks: bool = False
     honours: bool = False
     status: int | None = None
 
@@ -80,6 +82,7 @@ def _typed(error_class: ErrorClass, status: int | None = None, **traits: Any) ->
         ),
         error_class=error_class,
         status=status,
+        asks=True,
         **traits,
     )
 
@@ -91,6 +94,7 @@ def _answered(error_class: ErrorClass, status: int, code: str | None = None, **t
         ),
         error_class=error_class,
         status=status,
+        asks=True,
         **traits,
     )
 
@@ -141,6 +145,8 @@ FAILURES: Final[Mapping[str, Failing]] = {
     "key_error": _raw(lambda: KeyError("choices"), _E.UNKNOWN),
     "grouped": _raw(lambda: ExceptionGroup("tasks", [BadResult("inside a group")]), _E.BAD_RESULT),
     "system_exit": _raw(lambda: SystemExit(1), _E.UNKNOWN),
+    # Not a provider's: what a caller's own callable may get wrong.
+    "own_fault": _raw(ZeroDivisionError, _E.UNKNOWN),
 }
 """Every way to fail by raising. Hanging, wrong types and broken streams are acts of their own."""
 
@@ -239,6 +245,7 @@ class WireCall:
         "provider",
         "purpose",
         "said",
+        "said_at_s",
         "timeout_s",
     )
 
@@ -255,6 +262,7 @@ class WireCall:
         self.credential: str | None = None
         self.said: list[str] = []
         """The content a stream has handed over so far."""
+        self.said_at_s = -math.inf
 
     def __repr__(self) -> str:
         end = "" if self.ended_s is None else f"..{self.ended_s:.3f}"
@@ -380,6 +388,7 @@ class ScriptedDriver(Driver):
             for number in range(act.chunks):
                 text = f"{made.provider}-{made.number}-{number} "
                 made.said.append(text)
+                made.said_at_s = self._clock.monotonic()
                 yield Chunk(text=text)
                 await self._clock.sleep(act.gap_s)
             if act.idles:
