@@ -59,6 +59,7 @@ def state_of(lane: Lane, *, now: float, settings: Settings, total: float) -> tup
         return HealthState.OFF, "disabled" if provider.configured else "found, not adopted"
     if lane.missing is not None:
         return HealthState.HELD, f"credential missing: {lane.missing}"
+    breaker.refusal(now)  # looking drops a hold whose time has passed
     if breaker.held is Hold.NEEDS_AUTH:
         return HealthState.HELD, "needs a key"
     if breaker.held is Hold.QUOTA:
