@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
 
 import pytest
-from tests.e2e.home import Finished, Home, apertium, clean_stderr, deepl, translation
+from tests.e2e.home import KEY, Finished, Home, apertium, clean_stderr, deepl, translation
 
 from provider_console import open_console
-from provider_console.sandbox import Fault, Server
+from provider_console.sandbox import DeepLSandbox, Fault, Server, serve_in_thread
 
 pytestmark = pytest.mark.counterpart("apertium")
 
@@ -44,7 +44,7 @@ def fell_back_after_five(home: Home, wire: Server, finished: Finished, *, base_m
     sent = [seen for seen in wire.requests if seen.path == "/v2/translate"]
     assert [seen.status for seen in sent] == [503] * 5
     # What the report says was waited was really waited, as the other side saw it.
-    gaps = [(after.at_s - before.at_s) * 1000 for before, after in zip(sent, sent[1:], strict=False)]
+    gaps = [(after.at_s - before.at_s) * 1000 for before, after in pairwise(sent)]
     assert all(gap >= delay - 1 for gap, delay in zip(gaps, delays[1:5], strict=True)), (gaps, delays)
     rows = home.attempts()
     assert [(r["provider"], r["attempt"], r["error_class"], r["http_status"], r["ok"]) for r in rows] == [
@@ -52,7 +52,7 @@ def fell_back_after_five(home: Home, wire: Server, finished: Finished, *, base_m
         ("fallback", 1, None, None, 1),
     ]
     assert [round(row["delay_before_ms"]) for row in rows] == [round(delay) for delay in delays]
-    assert [row["absorbed"] for row in rows] == [1] * 5 + [0]
+    assert [attempt["absorbed"] for attempt in report["attempts"]] == [True] * 5 + [False]
     assert {row["execution_id"] for row in rows} == {report["executionId"]}
 
 
@@ -76,7 +76,7 @@ def test_short_delays_change_nothing_else(home: Home, deepl_down: Server, aperti
 def test_the_answer_alone_is_on_stdout_without_json(home: Home, deepl_down: Server, apertium: str) -> None:
     configure(home, deepl_down, apertium, base_delay=1)
 
-    finished = home.run(*HOUSE[:-1])
+    finished = home.run(*HOUSE[:-1], "--quiet")
 
     assert (finished.code, finished.out, clean_stderr(finished)) == (0, "La casa es roja.\n", [])
 
@@ -108,12 +108,9 @@ async def test_an_open_breaker_ends_the_attempts_early_and_then_saves_them(
     home: Home, deepl_down: Server, apertium: str
 ) -> None:
     configure(home, deepl_down, apertium, base_delay=1)
-    reports: list[Any] = []
-
     async with open_console(home.situation, background=False) as console:
         operation = await console.operation("translate", {"text": "The house is red.", "from": "en", "to": "es"})
-        for _ in range(3):
-            reports.append(await console.execute(operation))
+        reports = [await console.execute(operation) for _ in range(3)]
 
     tried = [len([a for a in report.attempts if a.provider == "primary"]) for report in reports]
     assert tried == [5, 1, 0]
@@ -152,18 +149,39 @@ def test_a_manual_check_is_on_record(home: Home, deepl_down: Server) -> None:
     assert {name: check["rung"] for name, check in told.items()} == {n: row["rung"] for n, row in rows.items()}
 
 
-def test_apertium_down_too_is_said_and_ends_with_three(home: Home, deepl_down: Server, deepl_server: Server) -> None:
-    nobody = deepl_server.origin.rpartition(":")[0] + ":9"
-    configure(home, deepl_down, nobody, base_delay=1)
+def test_two_providers_that_fail_are_both_named_and_the_exit_code_is_three(
+    home: Home, deepl_down: Server, apertium: str
+) -> None:
+    with serve_in_thread(DeepLSandbox(key=KEY)) as second:
+        second.faults.set(Fault("status", status=456), on="work")
+        providers = {"primary": deepl(deepl_down.base_url), "second": deepl(second.base_url, tier="secondary")}
+        home.configure(translation(providers, engine={"base_delay": 1}))
 
-    finished = home.run(*HOUSE)
+        finished = home.run(*HOUSE)
 
     assert finished.code == 3, finished
     report = finished.json()
-    assert report["status"] == "failed"
+    assert (report["status"], report["result"]) == ("failed", None)
     assert {a["provider"]: a["errorClass"] for a in report["attempts"]} == {
         "primary": "server_error",
-        "fallback": "network",
+        "second": "quota",
     }
     assert report["hint"]
     assert "translate failed" in clean_stderr(finished)[-1]
+
+
+def test_a_failure_that_was_absorbed_is_recorded_so_however_long_the_fallback_took(
+    home: Home, deepl_down: Server, apertium: str
+) -> None:
+    # Rows go out after a second; the second attempt comes later than that.
+    deepl_down.faults.set(Fault("status", status=503, retry_after="2"), on="work")
+    configure(home, deepl_down, apertium, max_retries=2)
+
+    finished = home.run(*HOUSE)
+
+    assert finished.code == 0, finished
+    assert [(row["provider"], row["absorbed"]) for row in home.attempts()] == [
+        ("primary", 1),
+        ("primary", 1),
+        ("fallback", 0),
+    ]

@@ -16,6 +16,7 @@ from provider_console.adapters.memory_settings import MemorySettings
 from provider_console.adapters.sqlite.chain import genesis, row_hash
 from provider_console.adapters.sqlite.rows import bounded, message
 from provider_console.core.ports import (
+    Absorbed,
     AttemptRow,
     AuditRow,
     AuditVerdict,
@@ -142,6 +143,13 @@ class MemoryUsage:
                 )
             elif isinstance(row, CheckRow):
                 disk.checks.append(msgspec.structs.replace(row, message=message(row.message)))
+            elif isinstance(row, Absorbed):
+                disk.attempts[:] = [
+                    msgspec.structs.replace(known, absorbed=True)
+                    if known.execution_id == row.execution_id and not known.ok
+                    else known
+                    for known in disk.attempts
+                ]
             elif isinstance(row, ExecutionBegun):
                 begun = ExecutionRow(
                     id=row.id,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    from provider_console.cli.program import run
+    try:
+        from provider_console.cli.program import run
 
-    return run(argv)
+        return run(argv)
+    except KeyboardInterrupt:
+        # While modules are still being read nothing has happened that would have to be recorded.
+        sys.stderr.write("provider-console: interrupted\n")
+        return 130

@@ -110,7 +110,17 @@ class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
     manual: bool = False
 
 
-UsageRow = AttemptRow | ExecutionBegun | ExecutionEnded | CheckRow
+class Absorbed(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution succeeded after failed attempts of it had been written: they were absorbed.
+
+    `since` is its start (wall seconds); none of its attempts is older.
+    """
+
+    execution_id: str
+    since: float
+
+
+UsageRow = AttemptRow | ExecutionBegun | ExecutionEnded | Absorbed | CheckRow
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -205,7 +205,9 @@ class Caller:
         if failure.retry_after_s and error_class in (ErrorClass.RATE_LIMITED, ErrorClass.SERVER_ERROR):
             breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))
         elif error_class is ErrorClass.AUTHENTICATION:
-            breaker.hold(Hold.NEEDS_AUTH)
+            # One that is missing keeps the provider out by itself, until it is there.
+            if lane.missing is None:
+                breaker.hold(Hold.NEEDS_AUTH)
         elif error_class is ErrorClass.QUOTA:
             reset_s = failure.resets_after_s or failure.retry_after_s
             breaker.hold(Hold.QUOTA, until=None if reset_s is None else now + reset_s)
@@ -341,5 +343,5 @@ class _Open:
 
 
 def _recognised(error: BaseException) -> bool:
-    """Whether an exception out of a caller's own code is about the provider: errors of the SDK, HTTP and network are."""
+    """Whether an exception out of a caller's own code is about the provider: one of the SDK, HTTP or network is."""
     return isinstance(error, SdkError) or (isinstance(error, Exception) and recognise(error) is not None)

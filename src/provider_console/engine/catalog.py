@@ -103,9 +103,9 @@ class Catalog:
             described = await self._describe(providers, memories, problems)
             if described:
                 providers = self._unify([*found, *described], [])
+            self.problems = tuple(problems)
             self._settle([self._switched(provider, memories) for provider in providers], settings)
             await self.find_credentials()
-            self.problems = tuple(problems)
             self._expires = self._clock.monotonic() + settings.health.cache_expiry / 1000
             try:
                 await self._store.save_providers(self.providers, self._clock.wall())
@@ -128,10 +128,7 @@ class Catalog:
             lane.missing = "no credential is named" if need == "required" else None
         else:
             secret = await self._secrets.get(name)
-            lane.missing = name if secret is None else None
-            if secret is not None and lane.credential is not None and secret != lane.credential:
-                lane.breaker.release()
-            lane.credential = secret
+            lane.found(secret)
         if lane.missing != before:
             self._on_change()
 

@@ -130,7 +130,7 @@ def _providers_found(engine: Engine) -> Finding:
     return Finding(
         check="providers are found",
         ok=False,
-        evidence=f"none is enabled; found: {', '.join(found) or 'none'}",
+        evidence="; ".join([f"none is enabled; found: {', '.join(found) or 'none'}", *engine.catalog.problems]),
         mend=f"provider-console providers enable {found[0]}"
         if found
         else "provider-console secrets set OPENAI_API_KEY, or add a provider to config.toml",

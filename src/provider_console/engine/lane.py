@@ -144,6 +144,13 @@ class Lane:
         self.contradicted = True
         return False
 
+    def found(self, secret: Secret | None) -> None:
+        """Note what stands under the credential's name now: another value than the last one ends a hold."""
+        self.missing = self.provider.credential if secret is None else None
+        if secret is not None and secret != self.credential:
+            self.breaker.release()
+            self.credential = secret
+
     def leave_out(self, model: str | None, now: float) -> None:
         """Keep a model from being asked for 10 minutes."""
         self.models_out[model] = now + PERMISSION_LEFT_OUT_S

@@ -217,11 +217,8 @@ class Prober:
         name = lane.provider.credential
         if lane.driver.credential == "none" or name is None:
             return lane.missing is not None
-        secret = await self._secrets.get(name)
-        if secret is not None and lane.credential is not None and secret != lane.credential:
-            lane.breaker.release()
-        lane.credential = secret
-        before, lane.missing = lane.missing, None if secret is not None else name
+        before = lane.missing
+        lane.found(await self._secrets.get(name))
         if before != lane.missing:
             self._on_change()
         return lane.missing is not None

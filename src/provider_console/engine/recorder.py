@@ -15,6 +15,7 @@ import msgspec
 
 from provider_console.console.events import StoreTroubled
 from provider_console.core.ports import (
+    Absorbed,
     CheckRow,
     Clock,
     ExecutionBegun,
@@ -91,7 +92,12 @@ class Recorder:
             if isinstance(moment, CheckRow):
                 self._rows.append(moment)
             else:
+                written_as_failed = moment.status == "ok" and any(
+                    attempt.failure is not None for attempt in moment.attempts[: moment.attempts_kept]
+                )
                 self._keep(moment)
+                if written_as_failed:
+                    self._rows.append(Absorbed(execution_id=moment.id, since=moment.started_wall))
                 self._rows.append(_ended(moment))
         for execution in self.running.values():
             self._keep(execution)

@@ -89,6 +89,7 @@ class Watch:
         self._charges = 0
         self._panics: list[float] = []
         self._dirty: dict[Lane, None] = {}
+        self._lanes: dict[str, tuple[Lane, float]] = {}
 
     def attach(self, engine: Engine) -> None:
         """Watch this engine, from now on."""
@@ -128,7 +129,8 @@ class Watch:
                 self.fail("deadline", f"{execution.id} runs {now - execution.deadline:.3f} s after its deadline")
             if execution.id not in self.seen:
                 self._see(execution)
-        for lane in self._engine.catalog.lanes.values():
+        for name, lane in self._engine.catalog.lanes.items():
+            self._lane_since(name, lane, now)
             self._look(lane, now)
 
     def _see(self, execution: Execution) -> Seen:
@@ -230,7 +232,10 @@ class Watch:
             self.fail("one attempt, one call", f"{call} has no attempt of its own")
             return
         now = call.begun_s
-        # A provider may leave the map while a credential is looked up; what is learned then concerns nobody.
+        if lane is not None and execution.started <= self._lane_since(call.provider, lane, call.begun_s):
+            # What was under way when a provider got another address keeps the one it had.
+            lane = None
+        # What is learned of a provider that is no longer on the map concerns nobody.
         ledger = Ledger(call.provider) if lane is None else self._ledger(lane)
         if call.timeout_s == math.inf:
             call.timeout_s = attempt.timeout_s
@@ -238,6 +243,8 @@ class Watch:
             # Where a credential was looked up first, the provider was judged before that, as it stood then.
             if attempt.started == now:
                 self._may_call(call, execution, lane, ledger)
+            else:
+                ledger.judged_before(call)
             self._count(call, execution, attempt, lane, seen)
         self._within_limits(call, execution, attempt, seen)
         self._may_repeat(call, execution, attempt, seen)
@@ -247,6 +254,13 @@ class Watch:
         ledger.under_way += 1
         if ledger.under_way > SLOTS:
             self.fail("slots", f"{ledger.under_way} calls at once: {call}")
+
+    def _lane_since(self, name: str, lane: Lane, now: float) -> float:
+        """Since when a provider has been this one: -1 from the start."""
+        known = self._lanes.get(name)
+        if known is None or known[0] is not lane:
+            known = self._lanes[name] = lane, -1.0 if known is None else now
+        return known[1]
 
     def _may_call(self, call: WireCall, execution: Execution, lane: Lane, ledger: Ledger) -> None:
         now = call.begun_s
@@ -297,12 +311,7 @@ class Watch:
         allowed = 1 if bounds.swift and later else bounds.attempts
         if attempt.number > allowed:
             self.fail("attempts", f"attempt {attempt.number} of {allowed}: {call}")
-        timeouts = sum(
-            1
-            for c, a, _ in seen.pairs
-            if a.provider == call.provider and self.verdicts.get(c.number, UNSURE).error_class is _E.TIMEOUT
-        )
-        full_s = attempt_timeout_s(bounds.timeout_s, timeouts)
+        full_s = attempt_timeout_s(bounds.timeout_s, self._timeouts(attempt, seen))
         if attempt.timeout_s > full_s + EPSILON_S:
             self.fail("timeout", f"{attempt.timeout_s:.3f} s allowed instead of {full_s:.3f}: {call}")
         reserve_s = min(bounds.timeout_s, bounds.deadline_s / (bounds.max_providers + 1)) * later
@@ -428,6 +437,9 @@ class Watch:
                 return CANCELLED
             if not self._timed_out(call, attempt, seen, now):
                 return CANCELLED
+            if call.said_at_s == now:
+                # Out of time in the moment it spoke, and its reader may have left in that moment.
+                return UNSURE
             full = self._full(attempt, seen)
             cut = call.said and now >= seen.execution.deadline - EPSILON_S
             weight = 0.0 if full is None or cut or attempt.timeout_s < full - EPSILON_S else 1.0
@@ -457,14 +469,21 @@ class Watch:
         """The timeout this attempt has where the deadline does not cut it."""
         if seen.bounds is None:
             return None
-        timeouts = sum(
-            1
-            for c, a, _ in seen.pairs
-            if a.provider == attempt.provider
-            and a is not attempt
-            and self.verdicts.get(c.number, UNSURE).error_class is _E.TIMEOUT
-        )
-        return attempt_timeout_s(seen.bounds.timeout_s, timeouts)
+        return attempt_timeout_s(seen.bounds.timeout_s, self._timeouts(attempt, seen))
+
+    def _timeouts(self, attempt: Attempt, seen: Seen) -> int:
+        """How many attempts before this one, at this provider, ran out of time; some while a credential was sought."""
+        called = {id(a): c for c, a, _ in seen.pairs}
+        count = 0
+        for earlier in seen.execution.attempts:
+            if earlier is attempt:
+                break
+            if earlier.provider == attempt.provider:
+                call = called.get(id(earlier))
+                verdict = UNSURE if call is None else self.verdicts.get(call.number, UNSURE)
+                failed = None if earlier.failure is None else earlier.failure.error_class
+                count += (failed if call is None else verdict.error_class) is _E.TIMEOUT
+        return count
 
     # --- the end -------------------------------------------------------------------------------------------------
 

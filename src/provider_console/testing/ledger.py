@@ -111,6 +111,10 @@ class Ledger:
         self._trial = call
         self._trials.add(call.number)
 
+    def judged_before(self, call: WireCall) -> None:
+        """A call begins that was let in a while ago: it may be a trial."""
+        self._trials.add(call.number)
+
     def learned(self, call: WireCall, verdict: Verdict, now: float, *, root: str, model: str | None) -> None:
         """A call ended."""
         if not verdict.sure:

@@ -12,6 +12,7 @@ from provider_console.adapters.sqlite import rows as values
 from provider_console.adapters.sqlite.database import Database
 from provider_console.adapters.sqlite.salvage import salvage_tables
 from provider_console.core.ports import (
+    Absorbed,
     AttemptRow,
     CheckRow,
     Clock,
@@ -37,6 +38,8 @@ _BEGIN: Final = (
     "INSERT INTO executions (id, kind, category, parent, at, owner) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _END: Final = "UPDATE executions SET status = ?, provider = ?, elapsed_ms = ?, report = ? WHERE id = ?"
+# By the index on `at`: few executions run for long enough to have rows before their end.
+_ABSORB: Final = "UPDATE provider_usage_analytics SET absorbed = 1 WHERE at >= ? AND execution_id = ? AND ok = 0"
 _PROVIDER: Final = (
     f"INSERT INTO providers ({values.PROVIDER_COLUMNS}) VALUES ({values.placeholders(values.PROVIDER_COLUMNS)})"  # noqa: S608
 )
@@ -113,6 +116,7 @@ class SqliteUsage:
         checks: list[tuple[Any, ...]] = []
         begun: list[tuple[Any, ...]] = []
         ended: list[tuple[Any, ...]] = []
+        absorbed: list[tuple[Any, ...]] = []
         owner = self._presence.token
         # Made here and not in the database's thread: there a long stretch of Python would keep the loop waiting
         # for up to 5 ms (sys.getswitchinterval), here 200 rows take a third of one.
@@ -121,14 +125,16 @@ class SqliteUsage:
                 attempts.append(values.attempt_values(row))
             elif isinstance(row, CheckRow):
                 checks.append(values.check_values(row))
+            elif isinstance(row, Absorbed):
+                # An attempt's wall time is reckoned from the start of its execution: a second covers rounding.
+                absorbed.append((row.since - 1.0, row.execution_id))
             elif isinstance(row, ExecutionBegun):
                 begun.append((row.id, row.kind, row.category, row.parent, row.at, owner))
             else:
                 ended.append((row.status, row.provider, row.elapsed_ms, row.report, row.id))
         # Order matters within a table only, and an execution begins before it ends.
         batches = [(sql, many) for sql, many in ((_BEGIN, begun), (_ATTEMPT, attempts), (_CHECK, checks)) if many]
-        if ended:
-            batches.append((_END, ended))
+        batches += [(sql, many) for sql, many in ((_END, ended), (_ABSORB, absorbed)) if many]
         if batches:
             await self._database.write(partial(_write, batches))
 
