@@ -157,7 +157,8 @@ class Caller:
             cut = timer.expired and (
                 limit_s < timeout_s - ROUNDING_S or timer.when >= execution.deadline > begun + timeout_s
             )
-            attempt.weight = 0.0 if cut or _impatient(error, timer) else RULES[failure.error_class].weight
+            blameless = cut or attempt.seeking or _impatient(error, timer)
+            attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight
             judged = self._failed(execution, lane, attempt, failure, ended, permit)
             return failure
         finally:
@@ -218,6 +219,9 @@ class Caller:
         self._order_changed()
 
     def _classify(self, error: BaseException, attempt: Attempt, *, timed_out: bool) -> Failure:
+        if attempt.seeking and timed_out and isinstance(error, TimeoutError):
+            message = f"its credential could not be read within {attempt.timeout_s:.1f} s"
+            return Failure(error_class=ErrorClass.TIMEOUT, message=message, kind="timeout", never_left=True)
         if timed_out and isinstance(error, TimeoutError):
             return Failure(
                 error_class=ErrorClass.TIMEOUT, message=f"no answer within {attempt.timeout_s:.1f} s", kind="timeout"
@@ -252,7 +256,11 @@ class Caller:
         attempt.price = provider.cost
         credential = None
         if provider.credential is not None and lane.driver.credential != "none":
-            credential = self._secrets.cached(provider.credential) or await self._secrets.get(provider.credential)
+            credential = self._secrets.cached(provider.credential)
+            if credential is None:
+                attempt.seeking = True
+                credential = await self._secrets.get(provider.credential)
+                attempt.seeking = False
             if credential is None:
                 lane.missing = provider.credential
                 raise ProviderError(

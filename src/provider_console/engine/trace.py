@@ -34,6 +34,8 @@ class Attempt:
 
     ended = False
     duration_s = 0.0
+    seeking = False
+    """It still waits for its credential: nobody has been called."""
     first_content_s: float | None = None
     """When the first content of a stream came, from the start: the latency that counts."""
     failure: Failure | None = None
