@@ -305,8 +305,9 @@ class Caller:
                     await self._hand_on(chunk, execution, timer)
                 if chunk.result is not None:
                     result = chunk.result
-                # Signs of life without content keep nobody waiting longer.
-                if attempt.first_content_s is not None:
+                # Signs of life without content keep nobody waiting longer, and neither does content that nobody gets:
+                # until it is committed, the next provider may still be asked.
+                if execution.committed:
                     timer.reschedule(min(self._now() + IDLE_S, execution.deadline))
         if result is None:
             raise BadResult("the stream ended before its result")
