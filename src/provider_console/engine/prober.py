@@ -7,6 +7,7 @@ Real traffic in the last interval proves more than a probe and stands in for it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -16,7 +17,16 @@ from provider_console.console.views import CheckView, HealthState, iso
 from provider_console.core.backoff import COOLDOWN_MAX_S
 from provider_console.core.breaker import BreakerState, Hold
 from provider_console.core.classify import QUOTA_PROBE_S, RULES, Failure, Hook, classify
-from provider_console.core.ports import CheckRow, Clock, HealthEvent, HttpFactory, ProberLock, SecretStore, UsageStore
+from provider_console.core.ports import (
+    CheckRow,
+    Clock,
+    HealthEvent,
+    HttpFactory,
+    ProberLock,
+    SecretStore,
+    StoreUnavailable,
+    UsageStore,
+)
 from provider_console.core.settings import Settings
 from provider_console.engine.bus import Bus
 from provider_console.engine.lane import STALE_INTERVALS, Lane
@@ -24,6 +34,8 @@ from provider_console.engine.recorder import Recorder
 from provider_console.engine.standing import category_medians, lane_score, state_of
 from provider_console.sdk.driver import Call, ProbeResult
 from provider_console.sdk.errors import BadResult, ErrorClass
+
+log = logging.getLogger(__name__)
 
 PROBE_S: Final = 5.0
 JITTER: Final = 0.1
@@ -153,7 +165,11 @@ class Prober:
         if now < self._reread_at:
             return
         self._reread_at = now + self._interval_s() / 2
-        await self.recall()
+        try:
+            await self.recall()
+        except StoreUnavailable as error:
+            # It may be readable again by the next look; the lock is waited for meanwhile.
+            log.warning("the checks of the process that probes cannot be read: %s", error)
 
     async def recall(self) -> None:
         """Take over what the newest stored checks say, as far as they are fresh."""
