@@ -259,6 +259,9 @@ class Watch:
         """Since when a provider has been this one: -1 from the start."""
         known = self._lanes.get(name)
         if known is None or known[0] is not lane:
+            if known is not None:
+                # When exactly the change came is not seen, so neither is whose answers were the first.
+                self._ledger(lane).unsure = True
             known = self._lanes[name] = lane, -1.0 if known is None else now
         return known[1]
 
@@ -418,7 +421,7 @@ class Watch:
         duration_s = now - attempt.started
         if not execution.operation.stream and duration_s > attempt.timeout_s + EPSILON_S:
             self.fail("timeout", f"{call} took {duration_s:.3f} s of {attempt.timeout_s:.3f}")
-        if execution.operation.stream and not call.said and duration_s > attempt.timeout_s + EPSILON_S:
+        if execution.operation.stream and not execution.committed and duration_s > attempt.timeout_s + EPSILON_S:
             self.fail("first content", f"{call} waited {duration_s:.3f} s of {attempt.timeout_s:.3f} for content")
         ledger.learned(
             call,
@@ -441,11 +444,11 @@ class Watch:
                 # Out of time in the moment it spoke, and its reader may have left in that moment.
                 return UNSURE
             full = self._full(attempt, seen)
-            cut = call.said and now >= seen.execution.deadline - EPSILON_S
+            cut = seen.execution.committed and now >= seen.execution.deadline - EPSILON_S
             weight = 0.0 if full is None or cut or attempt.timeout_s < full - EPSILON_S else 1.0
             # Where both times come together, either may be the cause.
             sure = full is not None and not (
-                call.said and abs(seen.execution.deadline - attempt.started - full) < EPSILON_S
+                seen.execution.committed and abs(seen.execution.deadline - attempt.started - full) < EPSILON_S
             )
             return Verdict(_E.NETWORK if act.rude else _E.TIMEOUT, weight, sure=sure)
         if call.outcome == "failed":
@@ -461,7 +464,7 @@ class Watch:
 
     def _timed_out(self, call: WireCall, attempt: Attempt, seen: Seen, now: float) -> bool:
         """Whether the engine had run out of patience, or it was somebody else who ended the call."""
-        if not seen.execution.operation.stream or not call.said:
+        if not seen.execution.committed:
             return now - attempt.started >= attempt.timeout_s - EPSILON_S
         return now - call.said_at_s >= IDLE_S - EPSILON_S or now >= seen.execution.deadline - EPSILON_S
 

@@ -89,7 +89,7 @@ class Ledger:
         self.owes_opening = False
         self._transitions: list[str] = []
         self._results: list[tuple[float, bool, float, str]] = []
-        self._unsure = False
+        self.unsure = False
         self._probe_failed = False
         self._probe_passed_at = -math.inf
         self._unknown: list[float] = []
@@ -118,7 +118,7 @@ class Ledger:
     def learned(self, call: WireCall, verdict: Verdict, now: float, *, root: str, model: str | None) -> None:
         """A call ended."""
         if not verdict.sure:
-            self._unsure = True
+            self.unsure = True
         if verdict is CANCELLED or verdict is FAULT:
             return
         if self.state is _CLOSED:
@@ -174,12 +174,12 @@ class Ledger:
         wrong: list[tuple[str, str]] = []
         before, opened_before = self.state, self.opened_at
         again = breaker.opened_at != opened_before or breaker.openings != self.openings
-        if self.owes_opening and state is _CLOSED and not again and not self._unsure:
+        if self.owes_opening and state is _CLOSED and not again and not self.unsure:
             wrong.append(("opens", "five failures in a row from two witnesses left the breaker closed"))
         self.owes_opening = False
         if again:
             cause = self._cause(before, breaker, now)
-            if cause is not None and not self._unsure:
+            if cause is not None and not self.unsure:
                 wrong.append(cause)
             self._note(before, _OPEN)
             self._begin_anew()
@@ -231,7 +231,7 @@ class Ledger:
         self._trial = None
         self._trial_ok = self._trial_bad = 0
         self._probe_failed = False
-        self._unsure = False
+        self.unsure = False
 
     def _note(self, old: BreakerState, new: BreakerState) -> None:
         self._transitions.append(f"{old.value} to {new.value}")
