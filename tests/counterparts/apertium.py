@@ -1,7 +1,7 @@
 """A real Apertium APY, the translation server of Debian's packages, on a free loopback port.
 
-    with apertium_server(tmp_path) as base_url:
-        ...  # POST base_url/translate
+with apertium_server(tmp_path) as base_url:
+    ...  # POST base_url/translate
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """One console as a person has it: a folder, an environment, and the installed command line.
 
-    home = Home(tmp_path)
-    home.configure({"translation": {"providers": {...}}})
-    finished = home.run("execute", "translate", "--from", "en", "--to", "es", "--text", "Hello.", "--json")
-    assert finished.code == 0, finished
+home = Home(tmp_path)
+home.configure({"translation": {"providers": {...}}})
+finished = home.run("execute", "translate", "--from", "en", "--to", "es", "--text", "Hello.", "--json")
+assert finished.code == 0, finished
 """
 
 from __future__ import annotations
@@ -167,6 +167,11 @@ class Running:
         """What is on stdout by now."""
         return self._written["stdout"].decode(errors="replace")
 
+    @property
+    def err(self) -> str:
+        """What is on stderr by now."""
+        return self._written["stderr"].decode(errors="replace")
+
     def wait_until(self, true: Callable[[Running], bool]) -> None:
         """Return once `true` is; an error where the command ends before."""
         while not true(self):
@@ -182,7 +187,7 @@ class Running:
             reader.join(TIMEOUT_S)
         for name in self._written:
             getattr(self.process, name).close()
-        return Finished(code, self.out, self._written["stderr"].decode(errors="replace"))
+        return Finished(code, self.out, self.err)
 
 
 def deepl(base_url: str, **more: object) -> dict[str, object]:

@@ -1,11 +1,14 @@
 """Keeps a process of the tests on loopback: with this folder in PYTHONPATH, connecting elsewhere is an error.
 
-The tests' own process loads it too; what it refused is in `refused`.
+The tests' own process loads it too; what it refused is in `refused`. A command that is started with
+`PROVIDER_CONSOLE_TESTS_INTERRUPT_AT` gets a Ctrl-C at the moment when it imports the module of that name.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import signal
 import sys
 from typing import Any, Final
 
@@ -33,4 +36,12 @@ def _loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _interrupt(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "import" and arguments[0] == _moment:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+_moment: Final = os.environ.get("PROVIDER_CONSOLE_TESTS_INTERRUPT_AT")
 sys.addaudithook(_guard)
+if _moment:
+    sys.addaudithook(_interrupt)
