@@ -89,7 +89,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
     def over(_number: int, _frame: object) -> None:
         faulthandler.dump_traceback(file=sys.__stderr__)
-        pytest.fail(f"{item.nodeid} took over {limit_s:.0f} s; the stacks are on stderr", pytrace=False)
+        pytest.fail(f"{item.nodeid} took over {limit_s:g} s; the stacks are on stderr", pytrace=False)
 
     before = signal.signal(signal.SIGALRM, over)
     # Again every second: where the first one struck a background task, the test itself goes on.

@@ -10,6 +10,9 @@ from tests.e2e.home import Finished, Home, clean_stderr, deepl, translation
 
 from provider_console.sandbox import Fault, LibreTranslateSandbox, Server, serve_in_thread
 
+# Each of these tests starts several processes, and a busy machine takes its time for that.
+pytestmark = pytest.mark.limit(60)
+
 TO_SPANISH = ("execute", "translate", "--from", "en", "--to", "es")
 
 
@@ -190,7 +193,6 @@ def test_an_empty_text_is_refused_before_anybody_is_asked(served: Home, deepl_se
     assert deepl_server.count("/v2/translate") == 0
 
 
-@pytest.mark.limit(60)
 def test_ten_megabytes_are_cut_into_pieces_or_refused_in_one_sentence(served: Home, deepl_server: Server) -> None:
     text = "The house is red. " * (10 * 1024 * 1024 // 18)
 

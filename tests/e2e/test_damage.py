@@ -16,6 +16,9 @@ from tests.e2e.home import PROGRAM, Home, clean_stderr, deepl, translation
 
 from provider_console.sandbox import Server
 
+# Each of these tests starts several processes, and a busy machine takes its time for that.
+pytestmark = pytest.mark.limit(60)
+
 HOUSE = ("execute", "translate", "--from", "en", "--to", "es", "--text", "The house is red.", "--json", "--quiet")
 
 

@@ -10,7 +10,7 @@ from tests.e2e.home import KEY, Finished, Home, apertium, clean_stderr, deepl, t
 from provider_console import open_console
 from provider_console.sandbox import DeepLSandbox, Fault, Server, serve_in_thread
 
-pytestmark = pytest.mark.counterpart("apertium")
+pytestmark = [pytest.mark.counterpart("apertium"), pytest.mark.limit(60)]
 
 HOUSE = ("execute", "translate", "--from", "en", "--to", "es", "--text", "The house is red.", "--json")
 UNAVAILABLE = Fault("status", status=503)
@@ -56,7 +56,6 @@ def fell_back_after_five(home: Home, wire: Server, finished: Finished, *, base_m
     assert {row["execution_id"] for row in rows} == {report["executionId"]}
 
 
-@pytest.mark.limit(60)
 def test_a_503_is_tried_five_times_with_the_usual_delays_and_then_apertium_translates(
     home: Home, deepl_down: Server
 ) -> None:

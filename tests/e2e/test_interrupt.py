@@ -12,6 +12,9 @@ from tests.e2e.home import PROGRAM, Finished, Home, clean_stderr, deepl, transla
 
 from provider_console.sandbox import Fault, OpenAISandbox, Server, serve_in_thread
 
+# Each of these tests starts several processes, and a busy machine takes its time for that.
+pytestmark = pytest.mark.limit(60)
+
 HOUSE = ("execute", "translate", "--from", "en", "--to", "es", "--text", "The house is red.")
 
 

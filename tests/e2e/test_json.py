@@ -11,6 +11,9 @@ from tests.e2e.home import Home, clean_stderr, deepl, translation
 from provider_console.cli.program import COMMANDS
 from provider_console.sandbox import Fault, Server
 
+# Each of these tests starts several processes, and a busy machine takes its time for that.
+pytestmark = pytest.mark.limit(60)
+
 TO_SPANISH = ("execute", "translate", "--from", "en", "--to", "es", "--text", "Good morning.")
 
 DONE: dict[tuple[str, ...], int] = {
