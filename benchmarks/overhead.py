@@ -169,7 +169,7 @@ async def contenders(folder: Path, stack: contextlib.AsyncExitStack, *, peers: b
             Contender("litellm.acompletion", they.litellm_alone, calls=SLOW_CALLS),
             Contender("LiteLLM Router", they.router_call(), calls=SLOW_CALLS),
             Contender("Router, first group fails", they.router_fallback(cooldown=False), calls=SLOW_CALLS),
-            Contender("Router, first group cooled down", they.router_fallback(cooldown=True), calls=SLOW_CALLS),
+            Contender("Router, the same with its cooldown", they.router_fallback(cooldown=True), calls=SLOW_CALLS),
         ]
     return taking_part
 
@@ -201,11 +201,11 @@ async def measure(rounds: int, *, peers: bool, calls: int | None) -> dict[str, C
 def table(by_name: dict[str, Contender]) -> None:
     """Print everybody, and how they compare."""
     ours, yardstick = by_name["engine, 10 providers"].median_us, by_name["asyncio.timeout"].median_us
-    print(f"{'us a call':34}{'quiet':>10}{'median':>10}{'p99':>10}{'all in':>10}{'/ timeout':>11}{'/ engine':>10}")
+    print(f"{'us a call':36}{'quiet':>12}{'median':>12}{'p99':>12}{'all in':>12}{'/ timeout':>12}{'/ engine':>12}")
     for one in by_name.values():
         figures = (one.us(0.1), one.median_us, one.us(0.99), one.all_in_us)
-        shown = "".join(f"{figure:10,.2f}" for figure in figures)
-        print(f"{one.name:34}{shown}{one.median_us / yardstick:10,.1f}x{one.median_us / ours:9,.2f}x")
+        shown = "".join(f"{figure:12,.2f}" for figure in figures)
+        print(f"{one.name:36}{shown}{one.median_us / yardstick:11,.1f}x{one.median_us / ours:11,.2f}x")
 
 
 def judge(by_name: dict[str, Contender]) -> list[str]:
@@ -219,10 +219,10 @@ def judge(by_name: dict[str, Contender]) -> list[str]:
     if "LiteLLM Router" in by_name:
         bounds.append(("times below LiteLLM's Router", by_name["LiteLLM Router"].median_us / ours, ">=", BELOW_ROUTER))
     missed = []
-    print(f"\n{'bound':34}{'measured':>10}{'bound':>13}")
+    print(f"\n{'bound':36}{'measured':>12}{'bound':>12}")
     for name, value, sign, bound in bounds:
         met = value <= bound if sign == "<=" else value >= bound
-        print(f"{name:34}{value:10,.2f}{f'{sign} {bound:g}':>13}  {'met' if met else 'MISSED'}")
+        print(f"{name:36}{value:12,.2f}{f'{sign} {bound:g}':>12}  {'met' if met else 'MISSED'}")
         if not met:
             missed.append(f"{name}: {value:,.2f}, to be {sign} {bound:g}")
     return missed

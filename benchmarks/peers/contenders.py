@@ -56,20 +56,18 @@ def router_call() -> One:
     router = Router(model_list=[_deployment("bench", number) for number in range(DEPLOYMENTS)], num_retries=0)
 
     async def call() -> None:
-        await router.acompletion(model="bench", messages=MESSAGES, mock_response="hello")
+        await router.acompletion(model="bench", messages=MESSAGES)
 
     return call
 
 
 def router_fallback(*, cooldown: bool) -> One:
     """LiteLLM's Router, a group that fails and one that answers; with its cooldown the first is soon left out."""
-    failing = _deployment("bench", 0)
-    failing["litellm_params"]["mock_response"] = "litellm.InternalServerError"
-    spare = [_deployment("spare", number) for number in range(1, DEPLOYMENTS)]
-    for deployment in spare:
-        deployment["litellm_params"]["mock_response"] = "hello"
+    # Two that fail: a group of one is never cooled down.
+    failing = [_deployment("bench", number, "litellm.InternalServerError") for number in range(2)]
+    spare = [_deployment("spare", number, "hello") for number in range(2, DEPLOYMENTS)]
     router = Router(
-        model_list=[failing, *spare],
+        model_list=[*failing, *spare],
         fallbacks=[{"bench": ["spare"]}],
         num_retries=0,
         disable_cooldowns=not cooldown,
@@ -83,6 +81,11 @@ def router_fallback(*, cooldown: bool) -> One:
     return call
 
 
-def _deployment(group: str, number: int) -> dict[str, dict[str, str]]:
-    parameters = {"model": f"openai/bench-{number}", "api_key": "none", "api_base": "http://127.0.0.1:9"}
-    return {"model_name": group, "litellm_params": parameters}  # type: ignore[dict-item]
+def _deployment(group: str, number: int, answer: str = "hello") -> dict[str, object]:
+    parameters = {
+        "model": f"openai/bench-{number}",
+        "api_key": "none",
+        "api_base": "http://127.0.0.1:9",
+        "mock_response": answer,
+    }
+    return {"model_name": group, "litellm_params": parameters}
