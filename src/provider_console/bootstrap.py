@@ -27,11 +27,11 @@ from provider_console.adapters.toml_settings import TomlSettings
 from provider_console.console.access import Identity, Role, guarded, role_of
 from provider_console.console.console import Console
 from provider_console.console.errors import ConfigurationInvalid, StorageUnavailable
-from provider_console.core.ports import SettingsInvalid, StoreUnavailable
+from provider_console.core.ports import LoadedSettings, SettingsInvalid, StoreUnavailable
 from provider_console.engine.engine import GRACE_S, Engine, Parts, running
 from provider_console.engine.engine_console import EngineConsole
 from provider_console.engine.plugin_context import Context
-from provider_console.engine.plugins import Trouble, discover
+from provider_console.engine.plugins import Registry, Trouble, discover
 from provider_console.sdk.secret import Secret
 
 log = logging.getLogger(__name__)
@@ -84,20 +84,25 @@ async def open_front_end(
     role: Role | None = None,
     background: bool = True,
     grace_s: float = GRACE_S,
+    repair: bool = False,
 ) -> AsyncIterator[Console]:
     """The engine in this process as a person may use it: held to the OS user's role, and audited.
+
+    With `repair`, a configuration that cannot be used leaves the last good one in force, so that it can be mended.
 
     Raises:
         ConfigurationInvalid, Forbidden
     """
-    async with _engine(situation or Situation(), background=background, grace_s=grace_s) as engine:
+    async with _engine(situation or Situation(), background=background, grace_s=grace_s, repair=repair) as engine:
         user = getpass.getuser()
         identity = Identity(actor=user, role=role_of(user, engine.settings().access, wanted=role), front_end=front_end)
         yield guarded(EngineConsole(engine), engine.parts.audit, identity)
 
 
 @asynccontextmanager
-async def _engine(situation: Situation, *, background: bool, grace_s: float) -> AsyncIterator[Engine]:
+async def _engine(
+    situation: Situation, *, background: bool, grace_s: float, repair: bool = False
+) -> AsyncIterator[Engine]:
     places, environ = situation.places, situation.variables
     clock = SystemClock()
     redactor = Redactor()
@@ -113,12 +118,9 @@ async def _engine(situation: Situation, *, background: bool, grace_s: float) -> 
             tolerated=tolerated,
         )
         try:
-            own = await settings_store.load_own()
-            registry = await asyncio.to_thread(
-                discover, own.settings.plugins.disabled, on_trouble=lambda trouble: _quarantined(trouble, redactor)
+            registry, loaded, problem = await _configured(
+                settings_store, usage, tolerated, file=str(places.config_file), redactor=redactor, repair=repair
             )
-            tolerated.update(registry.unloaded_sections)
-            loaded = await settings_store.load(registry.sections)
         except SettingsInvalid as error:
             raise ConfigurationInvalid(str(error).splitlines()) from error
         except StoreUnavailable as error:
@@ -157,6 +159,7 @@ async def _engine(situation: Situation, *, background: bool, grace_s: float) -> 
             lock=FileProberLock(places.lock),
             plugins=plugins,
             config_file=str(places.config_file),
+            problem=problem,
             author=getpass.getuser(),
             redact=redactor.redact,
         )
@@ -166,6 +169,33 @@ async def _engine(situation: Situation, *, background: bool, grace_s: float) -> 
             yield engine
     finally:
         await usage.close()
+
+
+async def _configured(
+    store: TomlSettings, usage: SqliteUsage, tolerated: set[str], *, file: str, redactor: Redactor, repair: bool
+) -> tuple[Registry, LoadedSettings, str | None]:
+    """The plugins and the settings; with `repair`, the last good ones and what is wrong with the file.
+
+    Raises:
+        SettingsInvalid, StoreUnavailable
+    """
+    problem: SettingsInvalid | None = None
+    disabled: tuple[str, ...] = ()
+    try:
+        disabled = (await store.load_own()).settings.plugins.disabled
+    except SettingsInvalid as error:
+        problem = error
+    registry = await asyncio.to_thread(discover, disabled, on_trouble=lambda trouble: _quarantined(trouble, redactor))
+    tolerated.update(registry.unloaded_sections)
+    if problem is None:
+        try:
+            return registry, await store.load(registry.sections), None
+        except SettingsInvalid as error:
+            problem = error
+    if not repair:
+        raise problem
+    last = await usage.newest_valid()
+    return registry, store.validate("" if last is None else last.text, registry.sections, file=file), str(problem)
 
 
 def _known(redactor: Redactor, secret: Secret) -> None:

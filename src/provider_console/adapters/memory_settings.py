@@ -72,9 +72,9 @@ class MemorySettings:
         """Whether it differs from what `load` last read."""
         return self._seen != (self._revision, self._uses)
 
-    async def text(self) -> str:
-        """The text as it is."""
-        return self._text
+    async def text(self) -> tuple[str, str]:
+        """The text as it is, and its revision."""
+        return self._text, self._revision
 
     def validate(self, text: str, sections: Sequence[SettingsSection], *, file: str) -> LoadedSettings:
         """What the text would mean.

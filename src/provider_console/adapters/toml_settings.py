@@ -115,14 +115,14 @@ class TomlSettings:
         self._seen = content  # touched, not changed
         return False
 
-    async def text(self) -> str:
-        """The file as it is; empty where there is none.
+    async def text(self) -> tuple[str, str]:
+        """The file as it is (empty where there is none), and the revision it has for `put`.
 
         Raises:
             SettingsInvalid: it cannot be read.
         """
         content = await asyncio.to_thread(content_of, self._file)
-        return content.text(self._file)
+        return content.text(self._file), content.revision
 
     def validate(self, text: str, sections: Sequence[SettingsSection], *, file: str) -> LoadedSettings:
         """What the text would mean here and now, environment and command line included.
@@ -178,7 +178,7 @@ class TomlSettings:
             path = split_key(key)
         except ValueError as error:
             raise SettingsInvalid(str(self._file), [SettingsProblem(message=str(error))]) from error
-        text = await self.text()
+        text, _ = await self.text()
         return await asyncio.to_thread(toml_edit.edited, text, path, value, file=str(self._file))
 
     async def revisions(self, *, limit: int = 50) -> Sequence[Revision]:

@@ -33,8 +33,11 @@ def common_options(*, again: bool = False) -> argparse.ArgumentParser:
 
 
 @asynccontextmanager
-async def console_for(arguments: argparse.Namespace) -> AsyncIterator[Console]:
-    """The console, held to the user's role, for a command that runs once: it does not probe by itself."""
+async def console_for(arguments: argparse.Namespace, *, repair: bool = False) -> AsyncIterator[Console]:
+    """The console, held to the user's role, for a command that runs once: it does not probe by itself.
+
+    `repair`: the command is there to mend a configuration that cannot be used.
+    """
     # Only now: `--help` must not wait for the engine to load.
     from provider_console.bootstrap import Situation, open_front_end
 
@@ -44,5 +47,6 @@ async def console_for(arguments: argparse.Namespace) -> AsyncIterator[Console]:
         Situation(overrides=overrides),
         role=None if arguments.role is None else Role(arguments.role),
         background=False,
+        repair=repair,
     ) as console:
         yield console

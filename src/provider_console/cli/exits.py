@@ -26,6 +26,9 @@ ACCESS: Final = 4
 CONFIGURATION: Final = 5
 INTERRUPTED: Final = 130
 
+_THE_REQUEST: Final = frozenset({"invalid_request", "content_refused", "context_too_long"})
+"""Not the providers failed: what was asked of them was refused."""
+
 log = logging.getLogger(__name__)
 
 
@@ -63,7 +66,8 @@ def code_of(error: Exception) -> int:
         case OperationFailed():
             if error.report.status == "cancelled":
                 return INTERRUPTED
-            return ALL_FAILED
+            last = error.report.attempts[-1].error_class if error.report.attempts else None
+            return FAILED if last in _THE_REQUEST else ALL_FAILED
         case PartialResult():
             return ALL_FAILED
     return FAILED

@@ -39,7 +39,7 @@ COMMANDS: Final = {
 def run(argv: Sequence[str] | None) -> int:
     """Run the command that the arguments name."""
     words = list(sys.argv[1:] if argv is None else argv)
-    name = next((word for word in words if not word.startswith("-")), None)
+    name = _command(words)
     if name is None or name not in COMMANDS or words[0] in ("-h", "--help", "--version"):
         return _top_level(words, name)
     command: Command = import_module(f"provider_console.cli.{name}").COMMAND
@@ -69,6 +69,15 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         super().error(shown(message))
+
+
+def _command(words: Sequence[str]) -> str | None:
+    """The first word that is neither an option nor an option's value."""
+    values = {"--log-level", "--role"}
+    return next(
+        (word for before, word in zip(("", *words), words, strict=False) if word[:1] != "-" and before not in values),
+        None,
+    )
 
 
 def _top_level(words: Sequence[str], name: str | None) -> int:

@@ -285,6 +285,8 @@ def _ask(hooks: Sequence[Hook], error: Exception) -> ErrorClass | None:
 
 
 def _seconds(value: object) -> float | None:
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return max(0.0, float(value))

@@ -47,7 +47,7 @@ def coverage(servers: Sequence[Server], wanted: Iterable[Wanted]) -> list[Entry]
 
 
 def wanted_by(providers: Iterable[Provider], pairs: Iterable[str]) -> list[Wanted]:
-    """What there is to serve: each ability of an enabled provider in each of its categories, and configured pairs.
+    """What there is to serve: each ability of an enabled provider in its first category, and configured pairs.
 
     A pair belongs to translation; pairs that nobody configured are the providers' own business.
     """
@@ -55,10 +55,10 @@ def wanted_by(providers: Iterable[Provider], pairs: Iterable[str]) -> list[Wante
     for provider in providers:
         if not provider.enabled:
             continue
-        for category in provider.categories:
-            for capability in provider.capabilities:
-                if ":" not in capability:
-                    found[(category, capability)] = None
+        # A chat model translates as well: its pairs speak for that, its other abilities belong to its first category.
+        for capability in provider.capabilities:
+            if ":" not in capability and provider.categories:
+                found[(provider.categories[0], capability)] = None
     entries = [Wanted(category=category, capability=capability) for category, capability in sorted(found)]
     return entries + [Wanted(category="translation", capability=f"translate:{pair}") for pair in sorted(set(pairs))]
 

@@ -450,8 +450,12 @@ class SettingsStore(Protocol):
         """Whether the file differs (time of change, then hash) from what `load` last read."""
         ...
 
-    async def text(self) -> str:
-        """The file as it is; empty where there is none."""
+    async def text(self) -> tuple[str, str]:
+        """The file as it is (empty where there is none), and the revision it has for `put`.
+
+        Raises:
+            SettingsInvalid: it is no text.
+        """
         ...
 
     def validate(self, text: str, sections: Sequence[SettingsSection], *, file: str) -> LoadedSettings:

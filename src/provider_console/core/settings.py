@@ -96,8 +96,8 @@ class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class AccessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[access]`: who may do what. Without this table the OS user is super admin."""
 
-    super_admins: tuple[str, ...] = ()
-    admins: tuple[str, ...] = ()
+    super_admins: Annotated[tuple[str, ...], Meta(description="OS users who may change settings and secrets")] = ()
+    admins: Annotated[tuple[str, ...], Meta(description="OS users who may read and execute")] = ()
 
 
 class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,7 +111,7 @@ class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class PluginsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[plugins]`: which installed plugins stay out."""
 
-    disabled: tuple[str, ...] = ()
+    disabled: Annotated[tuple[str, ...], Meta(description="names of plugins that are not loaded")] = ()
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

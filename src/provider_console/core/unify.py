@@ -92,6 +92,7 @@ def unify(
         provider = _provider(name, words, drivers, problems)
         if provider is not None:
             providers.append(provider)
+            problems.extend(_unreachable(provider))
     return providers, sorted(problems, key=lambda problem: (problem.provider, problem.source, problem.message))
 
 
@@ -156,6 +157,19 @@ def _provider(
         provenance=provenance,
         contradictions=_contradictions(words, provenance),
     )
+
+
+def _unreachable(provider: Provider) -> list[Problem]:
+    if provider.network == "global" and (provider.base_url or "").startswith("http://"):
+        return [
+            Problem(
+                provider=provider.id,
+                source=provider.provenance.get("base_url", CONFIGURATION),
+                message=f'provider {provider.id}: plain http is for network = "loopback" or "private"; '
+                "use https, or say where its address is",
+            )
+        ]
+    return []
 
 
 def _origin(source: str, descriptor: ProviderDescriptor) -> str:

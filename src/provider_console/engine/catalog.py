@@ -143,13 +143,16 @@ class Catalog:
                 answer = await source.discover()
             self._last_good[name] = _sound(answer)
         except TimeoutError:
-            problems.append(f"source {name} did not answer within {DISCOVER_S:.0f} s; its last answer is used")
+            problems.append(f"source {name} did not answer within {DISCOVER_S:.0f} s{self._instead(name)}")
         except SdkError as error:
-            problems.append(f"source {name}: {error}; its last answer is used")
+            problems.append(f"source {name}: {error}{self._instead(name)}")
         except Exception as error:
             log.exception("source %s failed", name)
-            problems.append(f"source {name} failed with {type(error).__name__}; its last answer is used")
+            problems.append(f"source {name} failed with {type(error).__name__}{self._instead(name)}")
         return self._last_good.get(name, ())
+
+    def _instead(self, name: str) -> str:
+        return "; its last answer is used" if name in self._last_good else ""
 
     def _unify(self, found: Sequence[Found], problems: list[str]) -> list[Provider]:
         providers, wrong = unify(found, drivers=self._plugins.drivers)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from provider_console.console.views import CoverageEntry
 from provider_console.core.coverage import Server, Wanted, coverage, wanted_by
+from provider_console.core.scoring import Standing
 from provider_console.core.settings import Settings
+from provider_console.engine.standing import standing
 from provider_console.sdk.operation import Operation
 
 if TYPE_CHECKING:
@@ -39,10 +41,18 @@ def coverage_entries(engine: Engine) -> Sequence[CoverageEntry]:
 
 
 def _servers(engine: Engine, wanted: Wanted, now: float) -> list[Server]:
-    """Whoever could be called now, in the order in which they would be."""
+    """Whoever could be called now and is not known to be down, in the order in which they would be asked."""
     operation = Operation(kind="coverage", category=wanted.category, capabilities=(wanted.capability,))
     decision = engine.planner.fresh(operation, now)
-    return [Server(provider=choice.candidate.provider, eligible=True) for choice in decision.plan]
+    settings = engine.settings()
+    return [
+        Server(
+            provider=choice.candidate.provider,
+            eligible=standing(engine.catalog.lanes[choice.candidate.provider.id], now=now, settings=settings)
+            is not Standing.UNHEALTHY,
+        )
+        for choice in decision.plan
+    ]
 
 
 def configured_pairs(settings: Settings) -> Iterable[str]:

@@ -124,7 +124,9 @@ def _providers_found(engine: Engine) -> Finding:
             check="providers are found",
             ok=not problems,
             evidence=problems or f"{len(enabled)} of {len(lanes)} are enabled",
-            mend="provider-console config validate" if problems else None,
+            mend="provider-console providers --include-inactive, and mend what the sentence names"
+            if problems
+            else None,
         )
     found = sorted(lane.provider.id for lane in lanes if not lane.provider.configured)
     return Finding(

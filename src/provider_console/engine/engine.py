@@ -45,7 +45,9 @@ KEEP_S: Final = 30 * 86_400.0
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine is built from: the ports, the plugins, and chance. `notices` are sentences from the start."""
+    """What the engine is built from: the ports, the plugins, and chance.
+
+    `problem` says why the configuration file is not what is in force, `notices` are sentences from the start."""
 
     clock: Clock
     rng: random.Random
@@ -59,6 +61,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     lock: ProberLock
     plugins: Plugins
     config_file: str = "config.toml"
+    problem: str | None = None
     author: str = "engine"
     redact: Callable[[str], str] = str
     notices: tuple[str, ...] = ()
@@ -80,6 +83,7 @@ class Engine:
             bus=self.bus,
             author=parts.author,
             applied=self._settings_applied,
+            problem=parts.problem,
         )
         self.recorder = Recorder(parts.usage, clock=parts.clock, bus=self.bus)
         self.catalog = Catalog(

@@ -156,6 +156,7 @@ class EngineConsole:
             "credential": provider.credential,
             "base_url": provider.base_url,
             "network": provider.network,
+            "tier": provider.tier,
             "enabled": True,
         }
         known = {key: value for key, value in table.items() if value is not None}

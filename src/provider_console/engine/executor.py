@@ -121,7 +121,21 @@ class Executor:
         execution.task = asyncio.current_task(self._loop)
         self.running[execution.id] = execution
         try:
-            await self._run(execution, bounds)
+            self.budget.earn(now)
+            decision = self._planner.plan(operation, now)
+            while not decision.plan and operation.wait and (delay := self._reopening_s(execution)) is not None:
+                await self._clock.sleep(delay)
+                decision = self._planner.fresh(operation, self._now())
+            execution.decision = decision
+            plan = execution.plan = decision.plan[: bounds.max_providers]
+            if self._bus.listening:
+                self._announce(execution)
+            if not plan:
+                await self._panicked(execution, bounds)
+            elif work is None and sink is None and (pieces := self._pieces(operation, plan)) is not None:
+                await self._run_pieces(execution, pieces)
+            else:
+                await self._try_plan(execution, plan, bounds)
         except asyncio.CancelledError:
             execution.status = "cancelled"
             execution.hint = "it was cancelled"
@@ -172,26 +186,6 @@ class Executor:
                 if self.running:
                     await self._idle.wait()
 
-    async def _run(self, execution: Execution, bounds: Limits) -> None:
-        operation = execution.operation
-        now = execution.started
-        self.budget.earn(now)
-        decision = self._planner.plan(operation, now)
-        while not decision.plan and operation.wait and (delay := self._reopening_s(execution)) is not None:
-            await self._clock.sleep(delay)
-            decision = self._planner.fresh(operation, self._now())
-        execution.decision = decision
-        plan = execution.plan = decision.plan[: bounds.max_providers]
-        if self._bus.listening:
-            self._announce(execution)
-        if not plan:
-            await self._panicked(execution, bounds)
-            return
-        if execution.work is None and execution.sink is None and (pieces := self._pieces(operation, plan)) is not None:
-            await self._run_pieces(execution, pieces)
-            return
-        await self._try_plan(execution, plan, bounds)
-
     async def _try_plan(self, execution: Execution, plan: Sequence[Choice], bounds: Limits) -> None:
         needs_more_than: int | None = None
         for index, choice in enumerate(plan):
@@ -206,7 +200,7 @@ class Executor:
             if index and lane.last_failed and not take_both(self.budget, lane.budget, self._now()):
                 self._leave(execution, provider_id, "budget")
                 continue
-            reason = await self._try_lane(execution, lane, plan[index + 1 :], bounds)
+            reason = await self._try_lane(execution, lane, plan, index, bounds)
             if reason is None:
                 return
             self._leave(execution, provider_id, reason)
@@ -225,12 +219,15 @@ class Executor:
         self,
         execution: Execution,
         lane: Lane,
-        later: Sequence[Choice],
+        plan: Sequence[Choice],
+        index: int,
         bounds: Limits,
     ) -> str | None:
         """Every attempt at one provider; None once it succeeded, else why the engine goes on."""
+        later = len(plan) - index - 1
         attempts = 1 if bounds.swift and later else bounds.attempts
-        reserve_s = min(bounds.timeout_s, bounds.deadline_s / (bounds.max_providers + 1)) * len(later)
+        share_s = bounds.deadline_s / (bounds.max_providers + 1)
+        reserve_s = later * (share_s if share_s < bounds.timeout_s else bounds.timeout_s)
         timeouts = retried_unknown = 0
         waited_s = 0.0
         lane.budget.earn(execution.started)
@@ -253,7 +250,9 @@ class Executor:
                 return "attempts exhausted"
             waited_s = delay_s(failure, number, base_s=bounds.base_delay_s, max_s=bounds.max_delay_s, rng=self._rng)
             now = self._now()
-            if cooldown_s(failure.retry_after_s) is not None or self._better_elsewhere(failure, waited_s, later, now):
+            if cooldown_s(failure.retry_after_s) is not None or self._better_elsewhere(
+                failure, waited_s, plan[index + 1 :], now
+            ):
                 return "cooling"
             if not take_both(self.budget, lane.budget, now):
                 return "budget"
@@ -301,7 +300,7 @@ class Executor:
                 number,
                 permit,
                 begun=now,
-                limit_s=min(timeout_s, left_s),
+                limit_s=timeout_s if timeout_s < left_s else left_s,
                 timeout_s=timeout_s,
                 waited_s=waited_s,
             )
@@ -525,17 +524,14 @@ def _wanted(policy: RetryPolicy | None, failure: Failure) -> bool:
 
 
 def _narrowed(bounds: Limits, policy: RetryPolicy, operation: Operation) -> Limits:
-    def first(*values: Any) -> Any:
-        return next(value for value in values if value is not None)
-
     return Limits(
-        attempts=first(policy.attempts, bounds.attempts),
-        base_delay_s=first(policy.base_delay_s, bounds.base_delay_s),
-        max_delay_s=first(policy.max_delay_s, bounds.max_delay_s),
+        attempts=bounds.attempts if policy.attempts is None else policy.attempts,
+        base_delay_s=bounds.base_delay_s if policy.base_delay_s is None else policy.base_delay_s,
+        max_delay_s=bounds.max_delay_s if policy.max_delay_s is None else policy.max_delay_s,
         timeout_s=bounds.timeout_s,
-        deadline_s=first(operation.deadline_s, bounds.deadline_s),
-        max_providers=first(operation.max_providers, bounds.max_providers),
-        swift=first(policy.swift, bounds.swift),
+        deadline_s=bounds.deadline_s if operation.deadline_s is None else operation.deadline_s,
+        max_providers=bounds.max_providers if operation.max_providers is None else operation.max_providers,
+        swift=bounds.swift if policy.swift is None else policy.swift,
         on_refusal_next=bounds.on_refusal_next,
     )
 

@@ -35,7 +35,8 @@ def _most_common(execution: Execution, classes: Counter[ErrorClass]) -> str:
         return f"the deadline came first; raise engine.deadline, or look at {who} with provider-console check"
     match error_class:
         case ErrorClass.AUTHENTICATION:
-            return f"{who} needs a valid key: provider-console secrets set NAME"
+            keys = {c.candidate.provider.id: c.candidate.provider.credential for c in execution.plan}
+            return f"{who} needs a valid key: provider-console secrets set {keys.get(names[0]) or 'NAME'}"
         case ErrorClass.QUOTA:
             return f"the quota of {who} is used up; raise it there, or enable another provider"
         case ErrorClass.PERMISSION:

@@ -49,6 +49,7 @@ class SettingsDesk:
         bus: Bus,
         author: str,
         applied: Callable[[Settings], Awaitable[None]],
+        problem: str | None = None,
     ) -> None:
         self._store = store
         self._loaded = loaded
@@ -58,7 +59,8 @@ class SettingsDesk:
         self._bus = bus
         self._author = author
         self._applied = applied
-        self.problem: str | None = None
+        self.problem = problem
+        """Why the file is not what is in force; None where it is."""
         self.current = Current(loaded.settings)
 
     @property
@@ -98,7 +100,10 @@ class SettingsDesk:
 
     async def text(self) -> tuple[str, str]:
         """The file's text and the revision it belongs to."""
-        return await self._store.text(), self._loaded.settings.revision
+        try:
+            return await self._store.text()
+        except SettingsInvalid as error:
+            raise ConfigurationInvalid(str(error).splitlines()) from error
 
     async def validate(self, text: str, *, file: str) -> ConfigView:
         """What a text would mean.
@@ -117,11 +122,12 @@ class SettingsDesk:
         Raises:
             BadRequest, ConfigurationInvalid, Conflict, StorageUnavailable
         """
+        _, revision = await self.text()
         try:
             text = await self._store.edited(key, value)
         except SettingsInvalid as error:
             raise BadRequest(str(error), field=key) from error
-        return await self.put(text, revision=self._loaded.settings.revision, reason=f"set {key}")
+        return await self.put(text, revision=revision, reason=f"set {key}")
 
     async def put(self, text: str, *, revision: str, reason: str) -> ConfigView:
         """Save a whole text.
@@ -160,9 +166,8 @@ class SettingsDesk:
         """
         for revision in await self._store.revisions(limit=10_000):
             if revision.id == revision_id:
-                return await self.put(
-                    revision.text, revision=self._loaded.settings.revision, reason=f"restore revision {revision_id}"
-                )
+                _, now = await self._store.text()
+                return await self.put(revision.text, revision=now, reason=f"restore revision {revision_id}")
         raise BadRequest(
             f"there is no revision {revision_id}; provider-console config history lists them", field="revision_id"
         )

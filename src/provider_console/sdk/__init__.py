@@ -35,6 +35,7 @@ from provider_console.sdk.provider import (
 )
 from provider_console.sdk.secret import Secret
 from provider_console.sdk.source import Source
+from provider_console.sdk.table import CredentialName, DisplayName, ProviderId, ProviderTable
 
 __all__ = [
     "BadResult",
@@ -43,9 +44,11 @@ __all__ = [
     "Chunk",
     "Cost",
     "CredentialInfo",
+    "CredentialName",
     "CredentialNeed",
     "Credentials",
     "Description",
+    "DisplayName",
     "Driver",
     "ErrorClass",
     "Field",
@@ -62,6 +65,8 @@ __all__ = [
     "Provider",
     "ProviderDescriptor",
     "ProviderError",
+    "ProviderId",
+    "ProviderTable",
     "Ranker",
     "Result",
     "RetryPolicy",

@@ -544,13 +544,22 @@ class Watch:
         if execution.status == "failed" and OK in verdicts:
             self.fail("result", f"{execution.id} failed though {seen.pairs[-1][0]}")
         self._reached(seen)
+        if execution.plan and not execution.children:
+            last = {call.provider: self.verdicts.get(call.number) for call, _, _ in seen.pairs}
+            for provider, reason in execution.left:
+                verdict = last.get(provider)
+                if verdict is not None and verdict.error_class in NEVER_AGAIN and reason != "no retry for class":
+                    self.fail(
+                        f"no retry after {verdict.error_class.value}", f"{execution.id} left {provider}: {reason}"
+                    )
 
     def _reached(self, seen: Seen) -> None:
         """A provider later in the plan is not left for the deadline without having had its reserve."""
         execution, bounds = seen.execution, seen.bounds
         if bounds is None or not execution.plan or execution.children:
             return
-        if bounds.deadline_s / (bounds.max_providers + 1) <= MIN_LEFT_S or bounds.timeout_s <= MIN_LEFT_S:
+        # A quarter of what is left may go into waiting for a slot.
+        if min(bounds.timeout_s, bounds.deadline_s / (bounds.max_providers + 1)) * 0.75 <= MIN_LEFT_S:
             return
         tried = {attempt.provider for attempt in execution.attempts}
         waited = execution.operation.wait

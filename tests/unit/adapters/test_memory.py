@@ -197,7 +197,7 @@ async def test_two_writers_do_not_overwrite_each_other() -> None:
 
     with pytest.raises(SettingsConflict):
         await store.put("[engine]\nmax_retries = 3\n", (), revision=revision, author="b", reason="r")
-    assert "max_retries = 4" in await store.text()
+    assert "max_retries = 4" in (await store.text())[0]
 
 
 async def test_what_is_wrong_is_not_kept() -> None:
@@ -206,5 +206,5 @@ async def test_what_is_wrong_is_not_kept() -> None:
 
     with pytest.raises(SettingsInvalid):
         await store.put("[engine]\nmax_retries = 0\n", (), revision=revision, author="a", reason="r")
-    assert await store.text() == ""
+    assert (await store.text())[0] == ""
     assert not await store.revisions()

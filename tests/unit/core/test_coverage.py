@@ -60,7 +60,7 @@ def test_nobody_serves_it() -> None:
     assert (entry(other_family).status, entry(other_family).providers) == ("not served", ())
 
 
-def test_what_is_wanted_is_each_ability_in_each_category_and_the_configured_pairs() -> None:
+def test_what_is_wanted_is_each_ability_in_its_first_category_and_the_configured_pairs() -> None:
     wanted = wanted_by(
         [
             provider("a", "text_generation", "translate:*>*", categories=("ai", "translation")),
@@ -71,7 +71,6 @@ def test_what_is_wanted_is_each_ability_in_each_category_and_the_configured_pair
 
     assert wanted == [
         Wanted(category="ai", capability="text_generation"),
-        Wanted(category="translation", capability="text_generation"),
         EN_ES,
     ]
 

@@ -11,15 +11,18 @@ import msgspec
 
 from provider_console.sdk import (
     BadResult,
+    CredentialName,
+    DisplayName,
     Network,
     PluginContext,
     ProviderDescriptor,
     ProviderError,
+    ProviderId,
     SdkError,
     Source,
     TransportError,
 )
-from provider_console_dynamic_ai.settings import Catalogue, CredentialName, Id, Name
+from provider_console_dynamic_ai.settings import Catalogue
 from provider_console_dynamic_ai.source import section
 
 MAX_ENTRIES: Final = 1_000
@@ -48,9 +51,9 @@ _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A provider as a catalogue lists it; fields that are not named here are ignored."""
 
-    id: Id
+    id: ProviderId
     driver: str | None = None
-    name: Name | None = None
+    name: DisplayName | None = None
     base_url: str | None = None
     models: tuple[str, ...] | None = None
     capabilities: tuple[str, ...] | None = None
