@@ -9,6 +9,7 @@ import traceback
 from collections import Counter
 
 from tests.simulation.histories import play
+from tests.simulation.richness import poor
 
 
 def main() -> int:
@@ -52,6 +53,9 @@ def _many(asked: argparse.Namespace) -> int:
     print(f"{asked.seeds} histories in {took_s:.1f} s ({1000 * took_s / asked.seeds:.0f} ms each), {steps} steps")
     for name, count in sorted(counts.items()):
         print(f"  {name:40} {count:8} in {spread[name]:5} histories")
+    if asked.seeds >= 2000:
+        for name, count in poor(spread).items():
+            print(f"  POOR {name}: in {count} histories only")
     for name, count in wrong.most_common():
         print(f"  WRONG {name}: {count}")
     return 1 if wrong else 0

@@ -94,14 +94,18 @@ class CountedUsage(MemoryUsage):
 class SlowSecrets(MemorySecrets):
     """A keyring that takes its time."""
 
-    def __init__(self, values: dict[str, str], *, clock: simulation.SimClock, after_s: float) -> None:
+    def __init__(self, values: dict[str, str], *, clock: simulation.SimClock, after_s: float, forgets: bool) -> None:
         super().__init__(values, clock=clock)
+        self._forgets = forgets
         self._slow_clock = clock
-        self._after_s = after_s
+        self.after_s = after_s
+
+    def cached(self, name: str) -> Secret | None:
+        return None if self._forgets else super().cached(name)
 
     async def get(self, name: str) -> Secret | None:
-        if self._after_s:
-            await self._slow_clock.sleep(self._after_s)
+        if self.after_s:
+            await self._slow_clock.sleep(self.after_s)
         return await super().get(name)
 
 
@@ -166,7 +170,7 @@ class History:
         ]
         self.usage = CountedUsage(disk, self.watch)
         self.settings_store = MemorySettings(made.settings, clock=clock)
-        self.secrets = SlowSecrets(made.secrets, clock=clock, after_s=made.lookup_s)
+        self.secrets = SlowSecrets(made.secrets, clock=clock, after_s=made.lookup_s, forgets=made.uncached)
         plugins: Any = ScriptedPlugins(
             sources=[self.source],
             drivers=drivers,
@@ -287,6 +291,7 @@ class History:
 
     async def _calm(self) -> None:
         """Under traffic, everyone that is not held, cooling or suspended is closed again within 330 s."""
+        self.secrets.after_s = 0.0
         since = self.clock.monotonic()
         while waiting := self._not_closed():
             if self.clock.monotonic() - since > CONVERGES_S:
@@ -528,6 +533,8 @@ class History:
                 await console.set_provider_enabled(subject, enabled=what == "enable")
             case "set secret":
                 value = Secret(f"s3cr3t-{subject}-{self.clock.monotonic()}")
+                # It holds from some moment of this call on, which one is not seen from here.
+                self.watch.secret_changed(subject)
                 await console.set_secret(subject, value)
                 self.watch.secret_changed(subject)
             case "forget secret":
@@ -552,7 +559,7 @@ class History:
 
 
 _PLACES = (
-    ("acquire", "in a slot's queue"),
+    ("Slots.wait", "in a slot's queue"),
     ("SlowSecrets.get", "in a credential lookup"),
     ("put", "in a reader's buffer"),
     ("_pump", "in a stream"),

@@ -11,16 +11,17 @@ from provider_console.sdk import ErrorClass, Operation, ProviderDescriptor, Retr
 from provider_console.testing.scripted import Act, Phase, act_of
 
 FLAVOURS = {
-    "mixed": 22,
+    "mixed": 18,
     "outage": 14,
     "limits": 10,
     "lonely": 6,
     "streams": 12,
     "writes": 8,
-    "crowd": 10,
+    "crowd": 14,
     "hangs": 8,
     "stampede": 5,
-    "keys": 6,
+    "keys": 9,
+    "context": 4,
     "long": 1,
 }
 
@@ -94,9 +95,11 @@ class Plan:
     phases: dict[str, list[Phase]] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     lookup_s: float = 0.0
+    uncached: bool = False
     work: list[Work] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
     calm_s: float = 30.0
+    window_s: float = 10.0
     ending: str = "calm"
     background: bool = True
     listening: bool = False
@@ -113,7 +116,7 @@ def plan(seed: int) -> Plan:
     made.listening = rng.random() < 0.3
     made.describes = rng.random() < 0.15
     if flavour not in ("long", "stampede"):
-        made.ending = rng.choices(["calm", "stop", "crash"], [70, 22, 8])[0]
+        made.ending = rng.choices(["calm", "stop", "crash"], [65, 22, 13])[0]
     _providers(made, rng)
     _work(made, rng)
     _happenings(made, rng)
@@ -160,8 +163,9 @@ def _settings(rng: random.Random, flavour: str) -> Settings:
 
 def _providers(made: Plan, rng: random.Random) -> None:
     count = rng.randint(3, 6) if made.flavour == "stampede" else rng.randint(2, 6)
-    if made.flavour in ("lonely",):
+    if made.flavour == "lonely":
         count = rng.randint(1, 2)
+    made.uncached = made.flavour == "keys" and rng.random() < 0.7
     made.lookup_s = rng.choice([0.0, 0.0, 0.05, 0.4]) if made.flavour != "keys" else rng.choice([0.1, 0.5, 2.0])
     for number in range(count):
         name = f"p{number}"
@@ -179,7 +183,7 @@ def _providers(made: Plan, rng: random.Random) -> None:
                 tier=rng.choice(["primary", "primary", "secondary", "fallback"]),
                 capabilities=("translate:en>es", "translate:en>de")[: rng.randint(1, 2)] if driver == "mt" else None,
                 models=("m1", "m2")[: rng.randint(1, 2)] if driver == "chat" and rng.random() < 0.6 else None,
-                max_characters=rng.choice([None, None, 20, 60]),
+                max_characters=rng.choice([None, None, 20, 60] if made.flavour != "context" else [100, 200, 300, 400]),
             )
         )
         made.phases[name] = _phases(made, number, rng)
@@ -197,6 +201,13 @@ def _phases(made: Plan, number: int, rng: random.Random) -> list[Phase]:
             ["rate_limited", "overloaded", "content_refused", "invalid_here", "bad_result", "rate_limited"]
         )
         return [Phase(until_s=made.calm_s, acts=(act_of(name, after_s=rng.uniform(0.0, 0.05)),)), calm]
+    if made.flavour == "context":
+        acts = (act_of("too_long", after_s=0.05), Act(after_s=0.05))
+        return [Phase(until_s=made.calm_s, acts=acts, weights=(3.0, 1.0)), calm]
+    if made.flavour == "crowd" and rng.random() < 0.4:
+        name = rng.choice(["authentication", "quota", "quota", "value_error", "value_error"])
+        slow = act_of(name, after_s=rng.uniform(0.1, 0.8) * made.settings.engine.response_time_threshold / 1000)
+        return [Phase(until_s=made.calm_s, acts=(slow,)), calm]
     if made.flavour == "lonely":
         probe = Act() if rng.random() < 0.7 else act_of("refused", after_s=0.02)
         return [Phase(until_s=made.calm_s, acts=(act_of(rng.choice(TRANSIENT), after_s=0.02),), probe=probe), calm]
@@ -305,6 +316,7 @@ def _work(made: Plan, rng: random.Random) -> None:
     window = 1.5 if made.flavour in ("stampede",) else rng.choice([0.3, 0.9]) * made.calm_s
     if made.flavour == "crowd":
         window = rng.uniform(0.5, 4.0)
+    made.window_s = window
     for _ in range(count):
         at_s = 0.0 if made.flavour == "lonely" else rng.uniform(0, window)
         made.work.append(_one(made, rng, at_s))
@@ -339,11 +351,11 @@ def _one(made: Plan, rng: random.Random, at_s: float) -> Work:
         deadline_s=rng.choice([0.5, 3.0, 20.0]) if rng.random() < 0.15 and made.flavour != "hangs" else None,
         max_providers=rng.choice([1, 2, 5]) if rng.random() < 0.1 else None,
         policy=policy,
-        wait=rng.random() < 0.2,
+        wait=rng.random() < (0.5 if made.flavour == "outage" else 0.2),
     )
     cancel = None
     if made.flavour not in ("lonely", "stampede") and rng.random() < 0.3:
-        after_s = rng.choice([rng.uniform(0, 0.1), rng.uniform(0, 1.0), rng.uniform(0, 8.0)])
+        after_s = rng.choice([0.0, rng.uniform(0, 0.1), rng.uniform(0, 1.0), rng.uniform(0, 8.0)])
         cancel = (rng.choice(["caller", "console"]), after_s)
     reads = rng.choices(["all", "slow", "leaves", "drops"], [6, 2, 1, 1])[0]
     return Work(
@@ -359,12 +371,12 @@ def _happenings(made: Plan, rng: random.Random) -> None:
     end = made.calm_s
 
     def between() -> float:
-        return rng.uniform(0, end * 0.9)
+        return rng.uniform(0, min(end * 0.9, made.window_s + 2.0))
 
     if rng.random() < 0.25:
         for _ in range(rng.randint(1, 3)):
             happen.append(Happening(between(), "settings", _settings(rng, made.flavour)))
-    if rng.random() < 0.25:
+    if rng.random() < (0.7 if made.flavour == "crowd" else 0.3):
         name = rng.choice(names)
         happen.append(Happening(between(), "disable", name))
         happen.append(Happening(end * 0.95, "enable", name))

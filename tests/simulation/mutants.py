@@ -1,0 +1,348 @@
+"""Known mistakes, planted one at a time in a copy of the source: the histories have to find each of them.
+
+`python -m tests.simulation.mutants` plays every mutant until a history fails and says which, and by which invariant.
+The working tree is never touched: a mutant lives in a temporary copy that comes first on PYTHONPATH.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "provider_console"
+LIMIT_S = 240.0
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One mistake: in `file`, `old` becomes `new`. `seeds` are tried first; the first one usually finds it."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    seeds: tuple[int, ...] = ()
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mutant; `seed` None: it survived."""
+
+    mutant: Mutant
+    seed: int | None
+    invariant: str
+    message: str
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "no look after the slot",
+        "engine/executor.py",
+        "            if permit is None:\n                return lane.breaker.refusal(now) or BREAKER_OPEN\n",
+        "            if permit is None:\n                permit = 0\n",
+        named=True,
+    ),
+    Mutant(
+        "a retry after an authentication failure",
+        "core/classify.py",
+        "        ErrorClass.AUTHENTICATION: _SETTLED,",
+        '        ErrorClass.AUTHENTICATION: Rule(retries=None, jitter="full"),',
+        named=True,
+    ),
+    Mutant(
+        "one operation counted as five by the breaker",
+        "core/breaker.py",
+        "        return self._streak >= FAILURES_IN_A_ROW and (self._streak_shared or self._probe_failed)",
+        "        return self._streak >= FAILURES_IN_A_ROW",
+        named=True,
+    ),
+    Mutant(
+        "a cooldown shortened by a later error",
+        "core/breaker.py",
+        "        if self.not_before is None or until > self.not_before:\n",
+        "        if True:\n",
+        named=True,
+    ),
+    Mutant(
+        "a half-open permit not given back",
+        "engine/caller.py",
+        "            if not judged:\n                lane.breaker.leave(permit)\n",
+        "",
+        named=True,
+    ),
+    Mutant(
+        "no reserve for later providers",
+        "engine/executor.py",
+        "reserve_s = later * (share_s if share_s < bounds.timeout_s else bounds.timeout_s)",
+        "reserve_s = later * 0.0 * share_s",
+        named=True,
+    ),
+    Mutant(
+        "hops are free",
+        "engine/executor.py",
+        "            if index and lane.last_failed and not take_both(self.budget, lane.budget, self._now()):\n",
+        "            if index < 0:\n",
+    ),
+    Mutant(
+        "retries are free",
+        "engine/executor.py",
+        "            if not take_both(self.budget, lane.budget, now):\n",
+        "            if now < 0:\n",
+    ),
+    Mutant(
+        "Retry-After ignored by other operations",
+        "engine/caller.py",
+        "            breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "Retry-After is no floor",
+        "core/backoff.py",
+        "    if failure.retry_after_s:\n",
+        "    if failure.retry_after_s is not None and failure.retry_after_s < 0:\n",
+    ),
+    Mutant(
+        "a stream retried after its first content",
+        "engine/executor.py",
+        "            if execution.committed or not self._repeatable(execution, failure):\n",
+        "            if not self._repeatable(execution, failure):\n",
+    ),
+    Mutant(
+        "a stream hops after its first content",
+        "engine/executor.py",
+        '        if execution.committed:\n            execution.status = "partial"\n            return True\n',
+        "",
+    ),
+    Mutant(
+        "a cancel swallowed",
+        "engine/caller.py",
+        "            attempt.duration_s = now() - begun\n            attempt.cancelled = True\n            raise\n",
+        "            attempt.duration_s = now() - begun\n            attempt.cancelled = True\n"
+        '            return Failure(error_class=ErrorClass.NETWORK, message="cancelled")\n',
+    ),
+    Mutant(
+        "a cancel that a driver hides goes unnoticed",
+        "engine/caller.py",
+        "            if timer.overruled:\n",
+        "            if timer.overruled and limit_s < 0:\n",
+    ),
+    Mutant(
+        "a slot leaked when a wait for one is cancelled",
+        "engine/slots.py",
+        "                self.give()\n            elif",
+        "                pass\n            elif",
+    ),
+    Mutant(
+        "a slot leaked after an attempt that failed",
+        "engine/executor.py",
+        "        finally:\n            slots.give()\n",
+        "        finally:\n            if not execution.attempts or execution.attempts[-1].failure is None:\n"
+        "                slots.give()\n",
+    ),
+    Mutant(
+        "an attempt recorded twice",
+        "engine/recorder.py",
+        "                execution.attempts_kept += 1\n",
+        "                execution.attempts_kept += attempt.number % 2\n",
+    ),
+    Mutant(
+        "an attempt not recorded",
+        "engine/recorder.py",
+        "            if attempt.ended:\n",
+        "            if attempt.ended and attempt.number != 2:\n",
+    ),
+    Mutant(
+        "panic on a provider that is held",
+        "engine/executor.py",
+        "            if out.waiting and out.candidate.refusal == BREAKER_OPEN and out.candidate.reopens_at is not None\n",
+        "            if out.candidate.reopens_at is not None\n",
+    ),
+    Mutant(
+        "panic without a bucket",
+        "engine/executor.py",
+        "        if lane is None or not self._panic.take(now):\n",
+        "        if lane is None:\n",
+    ),
+    Mutant(
+        "panic at a provider that asked for time",
+        "engine/executor.py",
+        " and not _resting(lane, now):",
+        ":",
+    ),
+    Mutant(
+        "an attempt cut by the deadline blamed on the provider",
+        "engine/caller.py",
+        "            attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight\n",
+        "            attempt.weight = RULES[failure.error_class].weight\n",
+    ),
+    Mutant(
+        "a probe closes the breaker",
+        "core/breaker.py",
+        "        if self._state is _OPEN:\n            self._half_open()\n\n    def probe_failed",
+        "        if self._state is not _CLOSED:\n            self._close(now)\n\n    def probe_failed",
+    ),
+    Mutant(
+        "one success closes the breaker",
+        "core/breaker.py",
+        "SUCCESSES_TO_CLOSE: Final = 2",
+        "SUCCESSES_TO_CLOSE: Final = 1",
+    ),
+    Mutant(
+        "two trials at once while half-open",
+        "core/breaker.py",
+        "        if self._permit != NO_PERMIT and now < self._permit_until:\n            return PERMIT_TAKEN\n",
+        "",
+    ),
+    Mutant(
+        "results that arrive while open open it again",
+        "core/breaker.py",
+        "        elif self._judges(permit):\n            self._open(now, retry_after_s)\n",
+        "        else:\n            self._open(now, retry_after_s)\n",
+    ),
+    Mutant(
+        "what must not be repeated is repeated",
+        "engine/executor.py",
+        "            execution.operation.idempotent\n            or failure.never_left\n",
+        "            True\n            or failure.never_left\n",
+    ),
+    Mutant(
+        "timeouts do not count as sent",
+        "engine/executor.py",
+        "            or failure.never_left\n",
+        "            or failure.never_left\n            or failure.error_class is ErrorClass.TIMEOUT\n",
+    ),
+    Mutant(
+        "one attempt too many",
+        "engine/executor.py",
+        "        for number in range(1, attempts + 1):\n",
+        "        attempts += 1\n        for number in range(1, attempts + 1):\n",
+    ),
+    Mutant(
+        "a provider that is off is called",
+        "engine/executor.py",
+        '            if not lane.provider.enabled:\n                return "disabled"\n',
+        "",
+    ),
+    Mutant(
+        "unknown errors never suspend",
+        "core/breaker.py",
+        "        self.suspended_until = now + SUSPENDED_S\n",
+        "        self.suspended_until = now\n",
+    ),
+    Mutant(
+        "heartbeats keep a stream waiting",
+        "engine/caller.py",
+        "                if execution.committed:\n                    timer.reschedule",
+        "                if execution.sink is not None:\n                    timer.reschedule",
+    ),
+    Mutant(
+        "an execution ends without a row",
+        "engine/executor.py",
+        "        self._recorder.note(execution)\n",
+        '        if execution.status != "cancelled":\n            self._recorder.note(execution)\n',
+    ),
+    Mutant(
+        "a breaker that never opens",
+        "core/breaker.py",
+        "            if self._streak_opens() or self._share_opens():\n",
+        "            if self._share_opens():\n",
+    ),
+    Mutant(
+        "the console's cancel leaves the caller's task cancelled",
+        "engine/executor.py",
+        "            execution.task.uncancel()\n",
+        "",
+    ),
+)
+
+
+def run(mutant: Mutant, seeds: Sequence[int]) -> Verdict:
+    """Play histories on a copy of the source with this mistake, until one fails.
+
+    Raises:
+        ValueError: the text to change is not in the file exactly once.
+    """
+    text = (SOURCE / mutant.file).read_text()
+    if text.count(mutant.old) != 1:
+        raise ValueError(
+            f"{mutant.name}: {mutant.file} holds the text to change {text.count(mutant.old)} times, not once"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "provider_console"
+        shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        (copy / mutant.file).write_text(text.replace(mutant.old, mutant.new))
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.simulation.mutants", "--child", folder, *map(str, seeds)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join((folder, str(ROOT))), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    last = ended.stdout.strip().splitlines()[-1:] or [""]
+    match last[0].split("\t"):
+        case ["caught", seed, invariant, message]:
+            return Verdict(mutant, int(seed), invariant, message)
+        case ["survived"]:
+            return Verdict(mutant, None, "", "")
+    raise ValueError(f"{mutant.name}: the histories did not run: {ended.stdout[-500:]}{ended.stderr[-1500:]}")
+
+
+def _child(folder: str, seeds: Sequence[int]) -> None:
+    """Play seeds in this process, which has the mutant first on its path."""
+    import provider_console
+    from tests.simulation.histories import play
+
+    if not str(provider_console.__file__).startswith(folder):
+        raise RuntimeError(f"{provider_console.__file__} was imported instead of the mutant in {folder}")
+    for seed in seeds:
+        try:
+            play(seed)
+        except BaseException as error:
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+            invariant = getattr(error, "invariant", type(error).__name__)
+            message = str(error).replace("\t", " ").replace("\n", " ")[:160]
+            print("caught", seed, invariant, message, sep="\t")
+            return
+    print("survived")
+
+
+def order(mutant: Mutant, *, seeds: int) -> list[int]:
+    """The seeds to play: the ones known to find it, then from 0 on."""
+    return [*mutant.seeds, *(seed for seed in range(seeds) if seed not in mutant.seeds)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000, help="how many histories a mutant may survive")
+    parser.add_argument("--only", help="part of a mutant's name")
+    parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        _child(asked.child[0], [int(seed) for seed in asked.child[1:]])
+        return 0
+    chosen = [mutant for mutant in MUTANTS if asked.only is None or asked.only in mutant.name]
+    survived = 0
+    with ThreadPoolExecutor(2) as pool:
+        for verdict in pool.map(lambda mutant: run(mutant, order(mutant, seeds=asked.seeds)), chosen):
+            survived += verdict.seed is None
+            fate = "SURVIVED" if verdict.seed is None else f"seed {verdict.seed:4}  {verdict.invariant}"
+            print(f"{verdict.mutant.name:55} {fate}", flush=True)
+    print(f"{len(chosen)} mutants, {survived} survived")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
