@@ -122,7 +122,9 @@ def classify(error: BaseException, *, hooks: Sequence[Hook] = (), safe: Callable
     found = _of_sdk(error, hooks)
     if found is None:
         found = _of_hooks(error, hooks) or _of_foreign(error)
-    return msgspec.structs.replace(found, message=clean_text(safe(found.message)))
+    # Before anything is cut, so that no secret is cut in two and overlooked.
+    code = None if found.code is None else clean_text(safe(found.code), CODE_LIMIT)
+    return msgspec.structs.replace(found, message=clean_text(safe(found.message)), code=code)
 
 
 def class_of_status(status: int) -> ErrorClass:
@@ -205,7 +207,7 @@ def _of_sdk(error: Exception, hooks: Sequence[Hook]) -> Failure | None:
 
 def _of_provider(error: ProviderError, hooks: Sequence[Hook]) -> Failure:
     # An OpenRouter code is a number, whatever the annotation says.
-    code = clean_text(str(error.code), CODE_LIMIT) if error.code is not None else None
+    code = str(error.code) if error.code is not None else None
     error_class = _declared(error.error_class) or _ask(hooks, error) or class_of_code(code)
     if error_class is None:
         error_class = class_of_status(error.status) if isinstance(error.status, int) else ErrorClass.UNKNOWN
@@ -234,7 +236,7 @@ def _of_foreign(error: Exception) -> Failure:
             error_class=class_of_code(known.code) or class_of_status(known.status),
             message=f"HTTP {known.status}",
             status=known.status,
-            code=clean_text(known.code, CODE_LIMIT) if known.code else None,
+            code=known.code or None,
             retry_after_s=_seconds(known.retry_after_s),
         )
     verdict = _TRANSPORT[known.kind]

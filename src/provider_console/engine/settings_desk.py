@@ -125,9 +125,13 @@ class SettingsDesk:
         _, revision = await self.text()
         try:
             text = await self._store.edited(key, value)
+            loaded = await self._saved(text, revision=revision, reason=f"set {key}")
         except SettingsInvalid as error:
-            raise BadRequest(str(error), field=key) from error
-        return await self.put(text, revision=revision, reason=f"set {key}")
+            if any(problem.line is not None and not problem.path for problem in error.problems):
+                raise ConfigurationInvalid(str(error).splitlines()) from error
+            # The file was fine before: what is wrong is the key or the value, and no line of the file is to blame.
+            raise BadRequest("\n".join(f"{p.path or key}: {p.message}" for p in error.problems), field=key) from error
+        return self._view(loaded)
 
     async def put(self, text: str, *, revision: str, reason: str) -> ConfigView:
         """Save a whole text.
@@ -136,16 +140,20 @@ class SettingsDesk:
             ConfigurationInvalid, Conflict, StorageUnavailable
         """
         try:
-            loaded = await self._store.put(text, self._sections, revision=revision, author=self._author, reason=reason)
+            return self._view(await self._saved(text, revision=revision, reason=reason))
         except SettingsInvalid as error:
             raise ConfigurationInvalid(str(error).splitlines()) from error
+
+    async def _saved(self, text: str, *, revision: str, reason: str) -> LoadedSettings:
+        try:
+            loaded = await self._store.put(text, self._sections, revision=revision, author=self._author, reason=reason)
         except SettingsConflict as error:
             raise Conflict(str(error)) from error
         except StoreUnavailable as error:
             raise StorageUnavailable(str(error)) from error
         self.problem = None
         await self._take(loaded)
-        return self._view(loaded)
+        return loaded
 
     async def history(self, *, limit: int) -> Sequence[RevisionView]:
         """Versions, newest first."""
