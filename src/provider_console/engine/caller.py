@@ -187,10 +187,8 @@ class Caller:
         lane.last_failed = True
         lane.last_error = failure.message
         error_class, weight, breaker = failure.error_class, attempt.weight, lane.breaker
-        timed_out = error_class is ErrorClass.TIMEOUT
         if weight > 0:
-            lane.stats.observe(now, ok=False, weight=weight, latency_s=attempt.duration_s if timed_out else None)
-            lane.window.record(now, attempt.duration_s, ok=False, error_class=error_class.value)
+            lane.failed(now, attempt.duration_s, weight=weight, error_class=error_class)
         self._hold(lane, attempt, failure, now)
         if RULES[error_class].breaker != "counts" or weight <= 0:
             return False

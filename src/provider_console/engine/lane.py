@@ -14,6 +14,7 @@ from provider_console.core.settings import Settings
 from provider_console.core.window import Window
 from provider_console.engine.slots import Slots
 from provider_console.sdk.driver import Driver
+from provider_console.sdk.errors import ErrorClass
 from provider_console.sdk.provider import Provider
 from provider_console.sdk.secret import Secret
 
@@ -71,7 +72,7 @@ class Lane:
             on_change=None if on_change is None else (lambda old, new: on_change(provider.id, old, new)),
         )
         self.budget = TokenBucket(now=now)
-        self._fresh: list[tuple[float, float]] = []
+        self._fresh: list[tuple[float, float, float, str]] = []
         self._stats = Stats()
         self._window = Window(span_s=settings.health.performance_window / 1000)
         self.slots = Slots(SLOTS)
@@ -113,14 +114,24 @@ class Lane:
     def succeeded(self, now: float, latency_s: float) -> None:
         """A call succeeded: noted, and counted for many at once when somebody asks."""
         fresh = self._fresh
-        fresh.append((now, latency_s))
+        fresh.append((now, latency_s, 0.0, ""))
         if len(fresh) >= FOLD_CALLS:
             self._fold()
 
+    def failed(self, now: float, duration_s: float, *, weight: float, error_class: ErrorClass) -> None:
+        """A call failed and counts `weight` against the provider (over 0); noted as `succeeded` is."""
+        self._fresh.append((now, duration_s, weight, error_class.value))
+
     def _fold(self) -> None:
-        for at, latency_s in self._fresh:
-            self._stats.observe(at, ok=True, latency_s=latency_s)
-            self._window.record(at, latency_s, ok=True)
+        for at, duration_s, weight, error_class in self._fresh:
+            if weight == 0.0:
+                self._stats.observe(at, ok=True, latency_s=duration_s)
+                self._window.record(at, duration_s, ok=True)
+            else:
+                # A timeout took at least so long; of the latency of any other failure nothing can be learnt.
+                timed_out = error_class == ErrorClass.TIMEOUT
+                self._stats.observe(at, ok=False, weight=weight, latency_s=duration_s if timed_out else None)
+                self._window.record(at, duration_s, ok=False, error_class=error_class)
         self._fresh.clear()
 
     def traffic(self, now: float, *, ok: bool) -> None:
