@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import importlib.util
+import logging
 import os
 import signal
 import sys
@@ -62,6 +63,19 @@ def clean_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
     monkeypatch.setenv("PROVIDER_CONSOLE_HOME", str(home))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     return home
+
+
+@pytest.fixture(autouse=True)
+def quiet_log() -> Iterator[None]:
+    """Give the console's logger back as it was: a console that a test opened sends it to a file of its home."""
+    root = logging.getLogger("provider_console")
+    handlers, propagate, level = list(root.handlers), root.propagate, root.level
+    yield
+    for handler in [handler for handler in root.handlers if handler not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
+    root.propagate = propagate
+    root.setLevel(level)
 
 
 # --- loopback only -------------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def test_a_failed_execution_gives_its_report_as_json(served: Home, deepl_server:
     ("arguments", "code"),
     [
         (("check", "nobody"), 2),
-        (("config", "set", "engine.max_retries", "500"), 5),
+        (("config", "set", "engine.max_retries", "500"), 2),
         (("config", "restore", "99"), 2),
         (("secrets", "set", "OTHER_KEY"), 4),
         (("secrets", "delete", "OTHER_KEY"), 4),
