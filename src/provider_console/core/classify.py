@@ -124,7 +124,10 @@ def classify(error: BaseException, *, hooks: Sequence[Hook] = (), safe: Callable
         found = _of_hooks(error, hooks) or _of_foreign(error)
     # Before anything is cut, so that no secret is cut in two and overlooked.
     code = None if found.code is None else clean_text(safe(found.code), CODE_LIMIT)
-    return msgspec.structs.replace(found, message=clean_text(safe(found.message)), code=code)
+    message = clean_text(safe(found.message))
+    if message == found.message and code == found.code:
+        return found
+    return msgspec.structs.replace(found, message=message, code=code)
 
 
 def class_of_status(status: int) -> ErrorClass:
