@@ -1,5 +1,7 @@
 """`python -m tests.simulation --seed 17` shows one history, `--seeds 20000` plays many and says what they held."""
 
+# ruff: noqa: BLE001, T201 - a program that prints, and tells of whatever went wrong
+
 from __future__ import annotations
 
 import argparse

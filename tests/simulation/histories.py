@@ -118,7 +118,7 @@ class History:
         self.counts: Counter[str] = Counter()
         self.log: list[str] = []
         self._tell = tell
-        self._crashing = False
+        self._cancelled: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     def say(self, text: str) -> None:
@@ -202,6 +202,9 @@ class History:
     def ends(self, call: Any) -> None:
         self.say(f"<- {call}")
         self.watch.ends(call)
+        if self.plan.flavour == "crowd" and call.number % 3 == 0 and call.purpose == "call" and not self._stopping:
+            # The slot of this call is handed over in this very step: whoever gets it may be cancelled just then.
+            asyncio.get_running_loop().call_soon(self._cancel_a_waiter)
 
     # --- from begin to end ---------------------------------------------------------------------------------------
 
@@ -386,7 +389,17 @@ class History:
         else:
             if execution is not None and execution.task is asking:
                 self._mark(execution)
+            self._cancelled.add(asking)
             asking.cancel()
+
+    def _cancel_a_waiter(self) -> None:
+        for execution in self.engine.executor.running.values():
+            if execution.parent is None and _place(execution) == "in a slot's queue":
+                self.counts["cancel in a slot's queue"] += 1
+                self.say(f"cancel at the handing over of a slot: {execution.id}")
+                self._mark(execution)
+                self.engine.executor.cancel(execution.id)
+                return
 
     def _running(self, operation: Operation) -> Execution | None:
         """The innermost execution of an operation: its own, or the piece that runs."""
@@ -404,13 +417,7 @@ class History:
 
     async def _asks(self, work: Work, operation: Operation) -> None:
         try:
-            match work.how:
-                case "stream":
-                    await self._reads(work, operation)
-                case "work" | "call":
-                    await self._works(work, operation)
-                case _:
-                    self._answered(operation, await self.console.execute(operation))
+            await self._asks_for(work, operation)
         except Draining:
             self.counts["refused while draining"] += 1
             if not self._stopping:
@@ -419,6 +426,18 @@ class History:
             self._failed(operation, error)
         except ZeroDivisionError:
             self.counts["a caller's own fault"] += 1
+        own = asyncio.current_task()
+        if own is not None and own.cancelling() and own not in self._cancelled:
+            self.watch.fail("cancels are spent", f"the task that asked is still being cancelled: {work}")
+
+    async def _asks_for(self, work: Work, operation: Operation) -> None:
+        match work.how:
+            case "stream":
+                await self._reads(work, operation)
+            case "work" | "call":
+                await self._works(work, operation)
+            case _:
+                self._answered(operation, await self.console.execute(operation))
 
     def _answered(self, operation: Operation, report: ExecutionReport) -> None:
         if report.status != "ok" or report.result is None:
@@ -566,7 +585,7 @@ _PLACES = (
     ("_drive", "in a call"),
     ("task", "in a call"),
     ("_try_lane", "in a delay"),
-    ("_run", "waiting for a reopening"),
+    ("Executor.execute", "waiting for a reopening"),
 )
 
 

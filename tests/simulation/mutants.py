@@ -4,6 +4,8 @@
 The working tree is never touched: a mutant lives in a temporary copy that comes first on PYTHONPATH.
 """
 
+# ruff: noqa: BLE001, E501, T201 - a program that prints; planted texts keep their lines
+
 from __future__ import annotations
 
 import argparse
@@ -24,12 +26,13 @@ LIMIT_S = 240.0
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: in `file`, `old` becomes `new`. `seeds` are tried first; the first one usually finds it."""
+    """One mistake: in `file`, `old` becomes `new`, and each pair of `also`. `seeds` usually find it."""
 
     name: str
     file: str
     old: str
     new: str
+    also: tuple[tuple[str, str], ...] = ()
     seeds: tuple[int, ...] = ()
     named: bool = False
 
@@ -166,6 +169,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "engine/executor.py",
         "            if out.waiting and out.candidate.refusal == BREAKER_OPEN and out.candidate.reopens_at is not None\n",
         "            if out.candidate.reopens_at is not None\n",
+        also=(
+            (
+                "lane.breaker.refusal(now) in (None, BREAKER_OPEN) and not _resting(lane, now)",
+                "lane.breaker.refusal(now) in (None, BREAKER_OPEN, 'quota')",
+            ),
+        ),
     ),
     Mutant(
         "panic without a bucket",
@@ -266,21 +275,31 @@ MUTANTS: tuple[Mutant, ...] = (
 )
 
 
+def changed(mutant: Mutant) -> str:
+    """The file with the mistake in it.
+
+    Raises:
+        ValueError: a text to change is not in the file exactly once.
+    """
+    text = (SOURCE / mutant.file).read_text()
+    for old, new in ((mutant.old, mutant.new), *mutant.also):
+        if text.count(old) != 1:
+            raise ValueError(f"{mutant.name}: {mutant.file} holds {old!r} {text.count(old)} times, not once")
+        text = text.replace(old, new)
+    return text
+
+
 def run(mutant: Mutant, seeds: Sequence[int]) -> Verdict:
     """Play histories on a copy of the source with this mistake, until one fails.
 
     Raises:
         ValueError: the text to change is not in the file exactly once.
     """
-    text = (SOURCE / mutant.file).read_text()
-    if text.count(mutant.old) != 1:
-        raise ValueError(
-            f"{mutant.name}: {mutant.file} holds the text to change {text.count(mutant.old)} times, not once"
-        )
+    text = changed(mutant)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "provider_console"
         shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        (copy / mutant.file).write_text(text.replace(mutant.old, mutant.new))
+        (copy / mutant.file).write_text(text)
         ended = subprocess.run(
             [sys.executable, "-m", "tests.simulation.mutants", "--child", folder, *map(str, seeds)],
             cwd=ROOT,
@@ -301,8 +320,9 @@ def run(mutant: Mutant, seeds: Sequence[int]) -> Verdict:
 
 def _child(folder: str, seeds: Sequence[int]) -> None:
     """Play seeds in this process, which has the mutant first on its path."""
-    import provider_console
     from tests.simulation.histories import play
+
+    import provider_console
 
     if not str(provider_console.__file__).startswith(folder):
         raise RuntimeError(f"{provider_console.__file__} was imported instead of the mutant in {folder}")

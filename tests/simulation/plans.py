@@ -204,7 +204,7 @@ def _phases(made: Plan, number: int, rng: random.Random) -> list[Phase]:
     if made.flavour == "context":
         acts = (act_of("too_long", after_s=0.05), Act(after_s=0.05))
         return [Phase(until_s=made.calm_s, acts=acts, weights=(3.0, 1.0)), calm]
-    if made.flavour == "crowd" and rng.random() < 0.4:
+    if made.flavour == "crowd" and rng.random() < 0.55:
         name = rng.choice(["authentication", "quota", "quota", "value_error", "value_error"])
         slow = act_of(name, after_s=rng.uniform(0.1, 0.8) * made.settings.engine.response_time_threshold / 1000)
         return [Phase(until_s=made.calm_s, acts=(slow,)), calm]
