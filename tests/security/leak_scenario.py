@@ -130,12 +130,23 @@ def configuration(port: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def prepare(home: Path, port: int) -> None:
+    """The folder of the console, with its configuration."""
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text(configuration(port))
+
+
+def say(text: str) -> None:
+    """A line on stdout."""
+    sys.stdout.write(f"{text}\n")
+
+
 def show(what: object) -> None:
     """Whatever is seen of the console, in each way somebody may look at it."""
-    print(repr(what))
-    print(str(what))
+    say(repr(what))
+    say(str(what))
     try:
-        print(msgspec.json.encode(what, enc_hook=repr).decode())
+        say(msgspec.json.encode(what, enc_hook=repr).decode())
     except (TypeError, ValueError, msgspec.MsgspecError):
         return
 
@@ -147,7 +158,7 @@ async def tried(work: Callable[[], Awaitable[Any]]) -> Any:
     except Exception as error:  # noqa: BLE001 - every error is looked at
         show(error)
         show(vars(error))
-        print("".join(traceback.format_exception(error)))
+        say("".join(traceback.format_exception(error)))
         return None
     show(found)
     return found
@@ -239,7 +250,7 @@ async def contexts(engine: Any) -> None:
     show(context.http(network="loopback", bearer=NAMES[0]))
     for secret in [await engine.parts.secrets.get(name) for name in NAMES]:
         show(secret)
-        print(f"{secret} {secret!r} {secret!s:>40} {[secret]} {vars(type(secret)).keys()}")
+        say(f"{secret} {secret!r} {secret!s:>40} {[secret]} {vars(type(secret)).keys()}")
     context.logger.warning("a key: %s, %r", *[canaries()[NAMES[5]]] * 2, extra={"key": canaries()[NAMES[6]]})
     try:
         raise ValueError(canaries()[NAMES[7]])
@@ -285,7 +296,7 @@ async def through_the_commands(echo: Echo) -> None:
                 stderr=asyncio.subprocess.STDOUT,
             )
             out, _ = await process.communicate(canaries()[NAMES[3]].encode())
-            print(out.decode())
+            say(out.decode())
 
 
 async def main(home: Path) -> None:
@@ -293,13 +304,12 @@ async def main(home: Path) -> None:
     echo = Echo()
     server = await asyncio.start_server(echo.serve, "127.0.0.1", 0)
     echo.port = server.sockets[0].getsockname()[1]
-    home.mkdir(exist_ok=True)
-    (home / "config.toml").write_text(configuration(echo.port))
+    prepare(home, echo.port)
     async with server:
         await through_the_api(home, echo)
         await through_the_commands(echo)
     names = sorted(name for name, value in canaries().items() if value in echo.seen)
-    print(f"\nSENT {' '.join(names)}\nREQUESTS {echo.requests}")
+    say(f"\nSENT {' '.join(names)}\nREQUESTS {echo.requests}")
 
 
 def own_keyring() -> None:
