@@ -1,0 +1,191 @@
+"""What is wrong and what to do: each trouble is found, with its evidence and the command that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from tests.unit.engine.workbench import ScriptedDriver, bench, failing, play, provider, refused
+
+from provider_console.console.views import Finding, PluginView
+from provider_console.testing.simulation import SimClock
+
+
+def examined(*providers: Any, trouble: Callable[[Any], Any] | None = None, **more: Any) -> Mapping[str, Finding]:
+    """What the doctor finds, by the name of the check."""
+
+    async def history() -> Mapping[str, Finding]:
+        if "epoch_s" in more:
+            more["clock"] = SimClock(epoch_s=more.pop("epoch_s"))
+        async with bench(*providers, **more) as it:
+            if trouble is not None:
+                found = trouble(it)
+                if found is not None:
+                    await found
+            findings = {finding.check: finding for finding in await it.console.doctor()}
+            it.usage.failure = it.audit.failure = None
+            return findings
+
+    return play(history, seeds=[1])
+
+
+def test_a_console_that_is_well_has_nothing_to_mend() -> None:
+    findings = examined(provider("a"))
+
+    assert all(finding.ok for finding in findings.values())
+    assert {finding.mend for finding in findings.values()} == {None}
+    assert findings["a answers"].evidence
+
+
+def test_every_finding_has_evidence_and_every_trouble_a_way_out() -> None:
+    findings = examined(
+        provider("a"),
+        provider("b", enabled=False),
+        trouble=lambda it: it.driver.probing.update({"a": refused()}),
+    )
+
+    assert all(finding.evidence for finding in findings.values())
+    assert all(finding.mend for finding in findings.values() if not finding.ok)
+
+
+TROUBLES: list[tuple[str, dict[str, Any], Callable[[Any], Any], str, str, str]] = [
+    (
+        "a configuration that cannot be used",
+        {},
+        lambda it: _reloaded(it, "[engine]\nmax_retries = 99\n"),
+        "configuration",
+        "max_retries",
+        "config restore",
+    ),
+    (
+        "a usage database that cannot be written",
+        {},
+        lambda it: setattr(it.usage, "failure", "console.db: the disk is full"),
+        "usage database",
+        "the disk is full",
+        "make room",
+    ),
+    (
+        "a trail that cannot be read",
+        {},
+        lambda it: setattr(it.audit, "failure", "audit.db: the disk is full"),
+        "audit trail",
+        "the disk is full",
+        "make room",
+    ),
+    (
+        "a plugin that was put aside",
+        {},
+        lambda it: setattr(it.plugins, "quarantined", (_broken(),)),
+        "plugins",
+        "broken: it raised",
+        "plugins list",
+    ),
+    ("a clock that is years behind", {"epoch_s": 0.0}, lambda it: None, "clock", "before 2025", "timedatectl"),
+    (
+        "an address where nobody listens",
+        {},
+        lambda it: it.driver.probing.update({"a": refused()}),
+        "a answers",
+        "refused",
+        "base_url",
+    ),
+    (
+        "a key that is not accepted",
+        {"driver": ScriptedDriver(credential="required"), "secrets": {"A_KEY": "value"}},
+        lambda it: it.driver.probing.update({"a": failing(401)}),
+        "a answers",
+        "401",
+        "secrets set A_KEY",
+    ),
+    (
+        "a key that is not there",
+        {"driver": ScriptedDriver(credential="required")},
+        lambda it: None,
+        "a answers",
+        "A_KEY is missing",
+        "secrets set A_KEY",
+    ),
+    (
+        "everybody fails",
+        {},
+        lambda it: it.driver.probing.update({"a": refused()}),
+        "somebody answers",
+        "every enabled provider fails",
+        "providers",
+    ),
+    (
+        "answers that take long",
+        {},
+        lambda it: setattr(it.lanes["a"], "history_latency_s", 9.0),
+        "answers are quick",
+        "a: usually over 5 s",
+        "disable a",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("more", "trouble", "check", "evidence", "mend"), [row[1:] for row in TROUBLES], ids=[row[0] for row in TROUBLES]
+)
+def test_a_trouble_is_found_with_its_evidence_and_its_way_out(
+    more: dict[str, Any], trouble: Callable[[Any], Any], check: str, evidence: str, mend: str
+) -> None:
+    keyed = more.get("driver") is not None
+    finding = examined(provider("a", credential="A_KEY" if keyed else None), trouble=trouble, **more)[check]
+
+    assert not finding.ok
+    assert evidence in finding.evidence
+    assert finding.mend is not None
+    assert mend in finding.mend
+
+
+def test_without_any_provider_it_says_how_to_get_one() -> None:
+    finding = examined()["providers are found"]
+
+    assert (finding.ok, "config.toml" in (finding.mend or "")) == (False, True)
+
+
+def test_what_was_only_found_can_be_used() -> None:
+    finding = examined(provider("lm", configured=False, enabled=None))["providers are found"]
+
+    assert finding.mend == "provider-console providers enable lm"
+
+
+def test_a_keyring_that_is_not_needed_is_no_trouble_and_one_that_is_needed_is() -> None:
+    def locked(it: Any) -> None:
+        it.secrets.unusable = "the keyring is locked"
+
+    idle = examined(provider("a"), trouble=locked)["keyring"]
+    needed = examined(provider("a", credential="A_KEY"), driver=ScriptedDriver(credential="required"), trouble=locked)[
+        "keyring"
+    ]
+
+    assert idle.ok
+    assert not needed.ok
+    assert "A_KEY" in (needed.mend or "")
+
+
+def test_a_trail_that_was_tampered_with_is_found_with_its_row() -> None:
+    async def tampered(it: Any) -> None:
+        import msgspec
+
+        for _ in range(3):
+            await it.audit.intend(
+                actor="a", role="admin", front_end="cli", action="x", subject="y", before=None, after=None
+            )
+        it.audit._rows[1] = msgspec.structs.replace(it.audit._rows[1], actor="mallory")
+
+    finding = examined(provider("a"), trouble=tampered)["audit trail"]
+
+    assert (finding.ok, finding.evidence.startswith("row 2")) == (False, True)
+
+
+async def _reloaded(it: Any, text: str) -> None:
+    it.settings.edit(text)
+    await it.engine.desk.reload()
+
+
+def _broken() -> PluginView:
+    return PluginView(name="broken", package="broken", version="1", state="quarantined", reason="it raised")
