@@ -8,11 +8,9 @@ import logging
 import os
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -20,8 +18,9 @@ from provider_console.adapters.clock import SystemClock, UlidIds
 from provider_console.adapters.http import HttpClients
 from provider_console.adapters.keyring_secrets import KeyringSecrets
 from provider_console.adapters.lock import FileProberLock
+from provider_console.adapters.log_file import log_to
 from provider_console.adapters.places import Places
-from provider_console.adapters.redaction import RedactingFilter, Redactor
+from provider_console.adapters.redaction import Redactor
 from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
 from provider_console.adapters.toml_settings import TomlSettings
 from provider_console.console.access import Identity, Role, guarded, role_of
@@ -35,9 +34,6 @@ from provider_console.engine.plugins import Registry, Trouble, discover
 from provider_console.sdk.secret import Secret
 
 log = logging.getLogger(__name__)
-
-LOG_BYTES: Final = 5 * 1024 * 1024
-LOG_FILES: Final = 3
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +103,7 @@ async def _engine(
     clock = SystemClock()
     redactor = Redactor()
     usage = SqliteUsage(places.console_db, clock=clock)
+    stack = ExitStack()
     try:
         tolerated: set[str] = set()
         settings_store = TomlSettings(
@@ -133,7 +130,7 @@ async def _engine(
             ca_file=Path(network.ca_file) if network.ca_file else None,
             credentials=secrets.get,
         )
-        logging_to(places, level=loaded.settings.log.level, redactor=redactor)
+        stack.enter_context(log_to(places, level=loaded.settings.log.level, redactor=redactor))
         live: list[Engine] = []
         # In a thread: a hook that hangs costs its plugin, not the loop.
         plugins = await asyncio.to_thread(
@@ -165,9 +162,9 @@ async def _engine(
         )
         async with running(parts, background=background, grace_s=grace_s) as engine:
             live.append(engine)
-            engine.notices.extend(usage.notices)
             yield engine
     finally:
+        stack.close()
         await usage.close()
 
 
@@ -206,25 +203,4 @@ def _quarantined(trouble: Trouble, redactor: Redactor) -> None:
     log.warning("plugin %s is quarantined: %s", trouble.plugin, redactor.redact(trouble.reason))
 
 
-def logging_to(places: Places, *, level: str, redactor: Redactor) -> None:
-    """Send the console's log to a file in the state folder, every line redacted. Calling it again is fine."""
-    root = logging.getLogger("provider_console")
-    root.setLevel(level.upper())
-    root.propagate = False
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-        handler.close()
-    try:
-        file = RotatingFileHandler(
-            places.made(places.log) / "console.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
-        )
-    except (OSError, StoreUnavailable):
-        # A folder that cannot be written is doctor's to say; the console runs on without a log file.
-        root.addHandler(logging.NullHandler())
-        return
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    file.addFilter(RedactingFilter(redactor))
-    root.addHandler(file)
-
-
-__all__ = ["Situation", "logging_to", "open_console", "open_front_end"]
+__all__ = ["Situation", "open_console", "open_front_end"]

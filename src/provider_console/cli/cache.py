@@ -14,7 +14,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
-    async with console_for(arguments) as console:
+    async with console_for(arguments, output) as console:
         count = await console.clear_cache()
     if output.json:
         output.data({"providers": count})

@@ -15,7 +15,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
-    async with console_for(arguments) as console:
+    async with console_for(arguments, output) as console:
         output.progress(f"checking {arguments.provider or 'every enabled provider'} …")
         checks = await console.check(arguments.provider)
     if output.json:

@@ -33,10 +33,11 @@ def common_options(*, again: bool = False) -> argparse.ArgumentParser:
 
 
 @asynccontextmanager
-async def console_for(arguments: argparse.Namespace, *, repair: bool = False) -> AsyncIterator[Console]:
+async def console_for(arguments: argparse.Namespace, output: Output, *, repair: bool = False) -> AsyncIterator[Console]:
     """The console, held to the user's role, for a command that runs once: it does not probe by itself.
 
-    `repair`: the command is there to mend a configuration that cannot be used.
+    What is wrong with the console itself is said at the end. `repair`: the command is there to mend a configuration
+    that cannot be used.
     """
     # Only now: `--help` must not wait for the engine to load.
     from provider_console.bootstrap import Situation, open_front_end
@@ -49,4 +50,8 @@ async def console_for(arguments: argparse.Namespace, *, repair: bool = False) ->
         background=False,
         repair=repair,
     ) as console:
-        yield console
+        try:
+            yield console
+        finally:
+            for notice in await console.notices():
+                output.say(notice)

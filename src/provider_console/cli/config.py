@@ -38,7 +38,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
-    async with console_for(arguments, repair=True) as console:
+    async with console_for(arguments, output, repair=True) as console:
         match arguments.action:
             case "show":
                 _show(await console.config(), output, origin=arguments.origin)

@@ -14,7 +14,7 @@ def _arguments(_parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
-    async with console_for(arguments) as console:
+    async with console_for(arguments, output) as console:
         entries = await console.coverage()
     if output.json:
         output.data(entries)

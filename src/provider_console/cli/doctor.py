@@ -14,7 +14,7 @@ def _arguments(_parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
-    async with console_for(arguments, repair=True) as console:
+    async with console_for(arguments, output, repair=True) as console:
         output.progress("looking at files, keyring, plugins and every enabled provider …")
         findings = await console.doctor()
     if output.json:

@@ -45,7 +45,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
     payload = _payload(arguments)
-    async with console_for(arguments) as console:
+    async with console_for(arguments, output) as console:
         operation = await _operation(console, arguments, payload)
         if arguments.dry_run or arguments.explain:
             explanation = await console.explain(operation)

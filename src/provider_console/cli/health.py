@@ -14,7 +14,7 @@ def _arguments(_parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
-    async with console_for(arguments) as console:
+    async with console_for(arguments, output) as console:
         health = await console.health()
     if output.json:
         output.data(health)
@@ -34,8 +34,6 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
     if rows:
         output.line()
         output.table(("PROVIDER", "STATE", "WHY", "SCORE", "LAST ERROR"), rows)
-    for notice in health.notices:
-        output.say(notice)
     return DONE
 
 

@@ -23,7 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
-    async with console_for(arguments) as console:
+    async with console_for(arguments, output) as console:
         if arguments.action == "list":
             views = await console.providers(
                 category=arguments.category,

@@ -55,6 +55,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "set_provider_enabled": _DO,
     "adopt_provider": _CHANGE,
     "health": _READ,
+    "notices": _READ,
     "check": _DO,
     "coverage": _READ,
     "clear_cache": _DO,

@@ -64,6 +64,10 @@ class Console(Protocol):
         """The state of everything, from what is known; nobody is asked."""
         ...
 
+    async def notices(self) -> Sequence[str]:
+        """Sentences about what is wrong with the console itself: files, sources, plugins, the configuration."""
+        ...
+
     async def check(self, provider_id: str | None = None) -> Sequence[CheckView]:
         """Probe one provider, or all of them, now."""
         ...

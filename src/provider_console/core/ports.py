@@ -152,6 +152,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 class UsageStore(Protocol):
     """The usage database. Methods raise `StoreUnavailable` where the disk or the file will not have it."""
 
+    @property
+    def notices(self) -> Sequence[str]:
+        """Sentences about what happened when it was opened, such as a damaged file that was set aside."""
+        ...
+
     async def write(self, rows: Sequence[UsageRow]) -> None:
         """Append rows in one transaction, in order."""
         ...

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -45,6 +46,7 @@ from provider_console.engine.standing import category_medians
 from provider_console.engine.streams import stream
 from provider_console.engine.trace import Execution, excluded, plan_entry
 from provider_console.sdk.operation import Chunk, Operation, RetryPolicy
+from provider_console.sdk.provider import Provider
 from provider_console.sdk.secret import Secret
 
 T = TypeVar("T")
@@ -167,14 +169,27 @@ class EngineConsole:
         """See `Console.health`."""
         engine = self._engine
         if not engine.prober.probing:
-            await self._stored(engine.prober.recall())
+            with contextlib.suppress(StoreUnavailable):  # said in the notices
+                await engine.prober.recall()
         return system_health(
             await self._views(),
             last_check=engine.prober.last_check_wall,
             next_check=engine.prober.next_check_wall,
             probing=engine.prober.probing,
-            notices=self._notices(),
+            notices=await self.notices(),
         )
+
+    async def notices(self) -> Sequence[str]:
+        """See `Console.notices`."""
+        engine = self._engine
+        await engine.recorder.flush()
+        notices = [*engine.notices, *self._parts.usage.notices, *engine.catalog.problems, *engine.lifecycle.failures]
+        if engine.desk.problem is not None:
+            notices.append(f"the configuration on disk is not in force: {engine.desk.problem}")
+        if engine.recorder.problem is not None:
+            notices.append(f"nothing is recorded: {engine.recorder.problem} ({engine.recorder.dropped} rows dropped)")
+        order = engine.planner.order_problem()
+        return list(dict.fromkeys(notices if order is None else [*notices, order]))
 
     async def check(self, provider_id: str | None = None) -> Sequence[CheckView]:
         """See `Console.check`."""
@@ -220,7 +235,7 @@ class EngineConsole:
             kind,
             payload,
             options=options,
-            capabilities=[c for lane in lanes.values() for c in lane.provider.capabilities],
+            capabilities=self._offered(lane.provider for lane in lanes.values()),
             providers=lanes,
         )
 
@@ -422,7 +437,10 @@ class EngineConsole:
         parts, settings = self._parts, self._engine.settings()
         every = list(self._engine.catalog.lanes.values())
         medians = category_medians(every, now=parts.clock.monotonic())
-        last = await self._stored(parts.usage.latest_checks())
+        try:
+            last = await parts.usage.latest_checks()
+        except StoreUnavailable:
+            last = {}  # said in the notices; the map does not need them
         return [
             provider_view(
                 lane,
@@ -455,24 +473,15 @@ class EngineConsole:
         }
         if category is not None and category not in categories:
             raise BadRequest(f"unknown category {category!r}{did_you_mean(category, categories)}", field="category")
-        abilities = {
-            c.partition(":")[0] for driver in self._parts.plugins.drivers.values() for c in driver.capabilities
-        }
-        abilities |= {c.partition(":")[0] for view in views for c in view.capabilities}
+        abilities = {c.partition(":")[0] for c in self._offered(views)}
         if capability is not None and capability.partition(":")[0] not in abilities:
             raise BadRequest(
                 f"unknown capability {capability!r}{did_you_mean(capability, abilities)}", field="capability"
             )
 
-    def _notices(self) -> list[str]:
-        engine = self._engine
-        notices = [*engine.notices, *engine.catalog.problems, *engine.lifecycle.failures]
-        if engine.desk.problem is not None:
-            notices.append(f"the configuration on disk is not in force: {engine.desk.problem}")
-        if engine.recorder.problem is not None:
-            notices.append(f"{engine.recorder.problem} ({engine.recorder.dropped} rows dropped)")
-        order = engine.planner.order_problem()
-        return notices if order is None else [*notices, order]
+    def _offered(self, providers: Iterable[Provider | ProviderView]) -> list[str]:
+        """Every capability that a provider or a driver offers."""
+        return [c for one in (*self._parts.plugins.drivers.values(), *providers) for c in one.capabilities]
 
     async def _stored(self, answer: Awaitable[T]) -> T:
         try:

@@ -93,7 +93,7 @@ def _fit(field: Field, payload: Mapping[str, Any]) -> Any:
     value = payload.get(field.name, field.default)
     if value is None:
         if field.required:
-            raise OperationInvalid(f"{field.name} is missing: {field.help or field.label}", field=field.name)
+            raise OperationInvalid(f"{field.name} is missing" + _helped(field), field=field.name)
         return None
     match field.type:
         case "number":
@@ -109,6 +109,10 @@ def _fit(field: Field, payload: Mapping[str, Any]) -> Any:
         case _:
             return _text(field, value)
     return value
+
+
+def _helped(field: Field) -> str:
+    return f": {field.help}" if field.help else ""
 
 
 def _number(field: Field, value: object) -> float:
@@ -128,7 +132,7 @@ def _text(field: Field, value: object) -> str:
             f"{field.name} has {len(value):,} characters; at most {field.max_length:,} are taken", field=field.name
         )
     if field.required and not value.strip():
-        raise OperationInvalid(f"{field.name} is empty: {field.help or field.label}", field=field.name)
+        raise OperationInvalid(f"{field.name} is empty" + _helped(field), field=field.name)
     if field.choices and value not in field.choices:
         raise OperationInvalid(
             f"{field.name} must be one of {', '.join(field.choices)}, not {clean_text(value, 40)!r}"

@@ -1,0 +1,55 @@
+"""The log file: rotated, every line through the redactor, silent where the disk will not have it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from typing import Final
+
+from provider_console.adapters.places import Places
+from provider_console.adapters.redaction import RedactingFilter, Redactor
+from provider_console.core.ports import StoreUnavailable
+
+LOGGER: Final = "provider_console"
+FILE_BYTES: Final = 5 * 1024 * 1024
+FILES: Final = 3
+
+
+class _Quiet(RotatingFileHandler):
+    """A full disk costs log lines, never a traceback in somebody's terminal."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging calls it so
+        """Say nothing: there is nowhere left to say it."""
+
+
+@contextmanager
+def log_to(places: Places, *, level: str, redactor: Redactor) -> Iterator[None]:
+    """Send the console's log to `console.log` in the log folder; at the end the logger is as it was before."""
+    logger = logging.getLogger(LOGGER)
+    before = logger.level, logger.propagate
+    handler = _handler(places, redactor)
+    logger.addHandler(handler)
+    logger.setLevel(level.upper())
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+def _handler(places: Places, redactor: Redactor) -> logging.Handler:
+    try:
+        handler = _Quiet(
+            places.made(places.log) / "console.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8"
+        )
+    except (OSError, StoreUnavailable):
+        # A folder that cannot be written is the doctor's to say; the console runs on without a log file.
+        return logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.addFilter(RedactingFilter(redactor))
+    return handler
