@@ -20,7 +20,7 @@ FILES: Final = 3
 class _Quiet(RotatingFileHandler):
     """A full disk costs log lines, never a traceback in somebody's terminal."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging calls it so
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging calls it so
         """Say nothing: there is nowhere left to say it."""
 
 
