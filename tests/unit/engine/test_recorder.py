@@ -223,6 +223,17 @@ def test_an_execution_under_way_is_on_the_disk_within_a_second_with_what_it_has_
     assert play(history) == ([None], [False])
 
 
+def test_a_failure_written_before_the_end_is_absorbed_by_the_success_that_follows() -> None:
+    async def history() -> list[tuple[bool, bool]]:
+        async with bench(provider("a")) as it:
+            it.driver.say("a", failing(503), after(5.0, "done", lambda: it.clock))
+            await it.engine.executor.execute(chat())
+            await it.engine.recorder.flush()
+            return [(row.ok, row.absorbed) for row in await it.usage.attempts()]
+
+    assert play(history) == [(True, False), (False, True)]
+
+
 def test_the_payload_and_the_result_are_never_written() -> None:
     async def history() -> str:
         async with bench(provider("a")) as it:
