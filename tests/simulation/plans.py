@@ -11,15 +11,15 @@ from provider_console.sdk import ErrorClass, Operation, ProviderDescriptor, Retr
 from provider_console.testing.scripted import Act, Phase, act_of
 
 FLAVOURS = {
-    "mixed": 18,
+    "mixed": 16,
     "outage": 14,
     "limits": 10,
     "lonely": 6,
     "streams": 12,
     "writes": 8,
-    "crowd": 14,
+    "crowd": 19,
     "hangs": 8,
-    "stampede": 5,
+    "stampede": 4,
     "keys": 9,
     "context": 4,
     "long": 1,
@@ -205,7 +205,7 @@ def _phases(made: Plan, number: int, rng: random.Random) -> list[Phase]:
         acts = (act_of("too_long", after_s=0.05), Act(after_s=0.05))
         return [Phase(until_s=made.calm_s, acts=acts, weights=(3.0, 1.0)), calm]
     if made.flavour == "crowd" and rng.random() < 0.55:
-        name = rng.choice(["authentication", "quota", "quota", "value_error", "value_error"])
+        name = rng.choice(["authentication", "authentication", "quota", "quota", "value_error", "value_error"])
         slow = act_of(name, after_s=rng.uniform(0.1, 0.8) * made.settings.engine.response_time_threshold / 1000)
         return [Phase(until_s=made.calm_s, acts=(slow,)), calm]
     if made.flavour == "lonely":

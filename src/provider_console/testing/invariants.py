@@ -440,7 +440,7 @@ class Watch:
                 return CANCELLED
             if not self._timed_out(call, attempt, seen, now):
                 return CANCELLED
-            if call.said_at_s == now:
+            if call.said_at_s == now and seen.execution.committed:
                 # Out of time in the moment it spoke, and its reader may have left in that moment.
                 return UNSURE
             full = self._full(attempt, seen)
@@ -485,7 +485,7 @@ class Watch:
                 call = called.get(id(earlier))
                 verdict = UNSURE if call is None else self.verdicts.get(call.number, UNSURE)
                 failed = None if earlier.failure is None else earlier.failure.error_class
-                count += (failed if call is None else verdict.error_class) is _E.TIMEOUT
+                count += (failed if verdict is UNSURE else verdict.error_class) is _E.TIMEOUT
         return count
 
     # --- the end -------------------------------------------------------------------------------------------------
