@@ -44,6 +44,8 @@ CONCURRENT: Final = 16
 FIRST_ROUND_S: Final = 2.0
 """The first round is spread over this at most: somebody is looking at an empty screen."""
 LOOK_S: Final = 0.25
+OUTAGE_CHECKS: Final = 3_000
+"""How many checks are read back for the begin of an outage: a day of them."""
 LOCK_S: Final = 5.0
 """How often a console that does not probe asks whether the one that does is gone; takeover must be under 35 s."""
 
@@ -182,8 +184,16 @@ class Prober:
             if lane.seen_at is None or now - age_s > lane.seen_at:
                 lane.up, lane.seen_at = row.passed, now - age_s
                 lane.last_error = row.message if not row.passed else lane.last_error
+                self._states[name] = HealthState(row.state)
+                down = self._states[name] is HealthState.UNHEALTHY
+                lane.down_since = now - (wall - await self._went_down(row)) if down else None
                 self.last_check_wall = max(self.last_check_wall or 0.0, row.at)
                 self._on_change()
+
+    async def _went_down(self, row: CheckRow) -> float:
+        """The wall time of the word that a provider went down, as far back as the newest checks tell."""
+        rows = await self._store.checks(provider=row.provider, limit=OUTAGE_CHECKS)
+        return next((one.at for one in rows if one.event == "went_down"), rows[-1].at if rows else row.at)
 
     # --- one check ---------------------------------------------------------------------------------------------
 

@@ -415,6 +415,24 @@ def test_a_database_that_cannot_be_read_for_a_while_does_not_end_the_waiting_for
     assert play(history) == (1, [])
 
 
+def test_an_outage_that_outlives_the_process_is_one_outage() -> None:
+    async def history() -> list[tuple[str | None, float | None]]:
+        disk, clock = MemoryDisk(), SimClock()
+        for attempt in range(3):
+            async with bench(provider("a"), disk=disk, clock=clock) as it:
+                if attempt < 2:
+                    it.driver.probing["a"] = refused()
+                await it.console.check("a")
+                await clock.sleep(20.0)
+        return [(row.event, row.out_ms) for row in disk.checks if row.event]
+
+    # Down at 1 s, after its second word; the third process asks at 40 s and more, and believes the second good word.
+    (went, _), (back, out_ms) = play(history)
+    assert (went, back) == ("went_down", "recovered")
+    assert out_ms is not None
+    assert 40_000.0 <= out_ms <= 45_000.0
+
+
 def test_what_is_stored_is_believed_while_it_is_fresh() -> None:
     async def history() -> list[HealthState]:
         found = []
