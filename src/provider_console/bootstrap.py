@@ -25,7 +25,7 @@ from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
 from provider_console.adapters.toml_settings import TomlSettings
 from provider_console.console.access import Identity, Role, guarded, role_of
 from provider_console.console.console import Console
-from provider_console.console.errors import ConfigurationInvalid, StorageUnavailable
+from provider_console.console.errors import ConfigurationInvalid, ConsoleError, StorageUnavailable
 from provider_console.core.ports import LoadedSettings, SettingsInvalid, StoreUnavailable
 from provider_console.engine.engine import GRACE_S, Engine, Parts, running
 from provider_console.engine.engine_console import EngineConsole
@@ -162,7 +162,14 @@ async def _engine(
         )
         async with running(parts, background=background, grace_s=grace_s) as engine:
             live.append(engine)
-            yield engine
+            try:
+                yield engine
+            except ConsoleError:
+                raise
+            except Exception:
+                # A defect: whoever holds the console says it in a sentence, the log file has the rest.
+                log.exception("a front end failed")
+                raise
     finally:
         stack.close()
         await usage.close()

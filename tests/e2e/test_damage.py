@@ -22,9 +22,6 @@ pytestmark = pytest.mark.limit(60)
 HOUSE = ("execute", "translate", "--from", "en", "--to", "es", "--text", "The house is red.", "--json", "--quiet")
 
 
-LOGGING = "a log file on a full disk makes logging write its own tracebacks to stderr"
-
-
 @pytest.fixture
 def served(home: Home, deepl_server: Server) -> Home:
     """A console with one provider that works."""
@@ -82,7 +79,6 @@ def limited_to(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.xfail(strict=True, reason=LOGGING)
 def test_a_full_disk_stops_what_would_leave_no_trace(used: Home, deepl_server: Server) -> None:
     before = deepl_server.count("/v2/translate")
 
@@ -93,7 +89,6 @@ def test_a_full_disk_stops_what_would_leave_no_trace(used: Home, deepl_server: S
     assert deepl_server.count("/v2/translate") == before
 
 
-@pytest.mark.xfail(strict=True, reason=LOGGING)
 def test_a_full_disk_still_lets_the_map_be_read(used: Home) -> None:
     finished = used.run("providers", "--json", prepare=lambda: limited_to(0))
 
@@ -125,15 +120,15 @@ def test_a_database_of_a_newer_version_is_left_alone_and_named(used: Home, name:
     told = [used.run("audit", "list") if name == "audit.db" else used.run("health"), used.run("doctor")]
     executed = used.run(*HOUSE)
 
-    assert [finished.code for finished in told] == [1, 1], told
+    # The map and its health need no usage database, and say so; the audit trail needs its file.
+    assert [finished.code for finished in told] == [1 if name == "audit.db" else 0, 1], told
     assert all(name in finished.out + finished.err for finished in told)
-    assert "newer console" in clean_stderr(told[0])[-1]
+    assert any("newer console" in line for line in clean_stderr(told[0]))
     # Usage may be lost, an effect without a trace may not be.
     assert executed.code == (1 if name == "audit.db" else 0), executed
     assert file.read_bytes() == before
 
 
-@pytest.mark.xfail(strict=True, reason="execute does not tell that it could not record; only health and doctor do")
 def test_an_execution_that_could_not_be_recorded_says_so(used: Home) -> None:
     with closing(sqlite3.connect(used.path / "console.db")) as database:
         database.execute("PRAGMA user_version = 999")
@@ -168,7 +163,6 @@ def test_a_corrupt_database_is_set_aside_and_the_console_runs_on(used: Home, nam
     assert bool(aside) is (damage != "empty"), [file.name for file in used.path.iterdir()]
 
 
-@pytest.mark.xfail(strict=True, reason="execute does not tell what the start found; only health and doctor do")
 def test_a_database_that_was_set_aside_is_told_by_the_command_that_did_it(used: Home) -> None:
     (used.path / "console.db").write_bytes(b"this is no database" * 500)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from typing import Final
 
@@ -22,6 +22,11 @@ class _Quiet(RotatingFileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging calls it so
         """Say nothing: there is nowhere left to say it."""
+
+    def close(self) -> None:
+        """Close, whether the last lines can be written or not."""
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 from provider_console.cli.output import Output
@@ -29,8 +28,6 @@ INTERRUPTED: Final = 130
 _THE_REQUEST: Final = frozenset({"invalid_request", "content_refused", "context_too_long"})
 """Not the providers failed: what was asked of them was refused."""
 
-log = logging.getLogger(__name__)
-
 
 def failure(error: Exception, output: Output) -> int:
     """Say what went wrong, print the report where there is one, and return the exit code."""
@@ -41,8 +38,7 @@ def failure(error: Exception, output: Output) -> int:
     if isinstance(error, ConsoleError):
         output.say(str(error))
     else:
-        # The text of a foreign exception may hold anything; the log has it, redacted.
-        log.exception("a command failed")
+        # The text of a foreign exception may hold anything: the log file has it, redacted.
         output.say(f"a defect: {type(error).__name__}; the log file has the details, please report it")
     return code_of(error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -39,6 +40,8 @@ COMMANDS: Final = {
 def run(argv: Sequence[str] | None) -> int:
     """Run the command that the arguments name."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # Without a handler of its own, what is logged before the log file is open would be printed.
+    logging.getLogger("provider_console").addHandler(logging.NullHandler())
     name = _command(words)
     if name is None or name not in COMMANDS or words[0] in ("-h", "--help", "--version"):
         return _top_level(words, name)

@@ -144,7 +144,7 @@ class Catalog:
             self._last_good[name] = _sound(answer)
         except TimeoutError:
             problems.append(f"source {name} did not answer within {DISCOVER_S:.0f} s{self._instead(name)}")
-        except SdkError as error:
+        except (SdkError, StoreUnavailable) as error:
             problems.append(f"source {name}: {error}{self._instead(name)}")
         except Exception as error:
             log.exception("source %s failed", name)
