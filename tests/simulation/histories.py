@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 import warnings
@@ -55,6 +56,23 @@ class Played:
     time_s: float
     counts: Counter[str]
     log: list[str] = field(default_factory=list)
+
+
+class NumberedTask(asyncio.Task[Any]):
+    """A task that hashes by its number: a set of tasks, as every TaskGroup keeps, else has the order of addresses."""
+
+    def __init__(self, coro: Any, *, number: int, **rest: Any) -> None:
+        self.number = number
+        super().__init__(coro, **rest)
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+def number_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Make every task of a loop from now on a numbered one."""
+    numbers = itertools.count(1)
+    loop.set_task_factory(lambda loop, coro, **rest: NumberedTask(coro, loop=loop, number=next(numbers), **rest))
 
 
 class CountedIds(FixedIds):
@@ -210,6 +228,7 @@ class History:
 
     async def main(self) -> None:
         """The whole history."""
+        number_tasks(asyncio.get_running_loop())
         self.clock = simulation.SimClock()
         disk = MemoryDisk()
         parts = self._parts(disk, prefix="01")
