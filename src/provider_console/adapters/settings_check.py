@@ -12,27 +12,10 @@ from typing import Any, Final
 from msgspec import inspect
 
 from provider_console.adapters.settings_schema import Path, default_of, expected, peel
+from provider_console.core.credentials import CREDENTIAL_NAME, KEY_SHAPES
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.settings import EngineSettings
 from provider_console.sdk.provider import ID_PATTERN
-
-CREDENTIAL_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
-
-KEY_SHAPES: Final = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
-    r"sk-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic, OpenRouter
-    r"|gsk_[A-Za-z0-9]{20,}"  # Groq
-    r"|hf_[A-Za-z0-9]{20,}"  # Hugging Face
-    r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
-    r"|AIza[A-Za-z0-9_-]{30,}"  # Google
-    r"|A[KS]IA[A-Z0-9]{16}"  # AWS
-    r"|xox[abprs]-[A-Za-z0-9-]{10,}"  # Slack
-    r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."  # JWT
-    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}:fx"  # DeepL
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r")"
-)
-"""How well-known keys begin. A configuration holding one is refused: its text is kept in the revisions."""
 
 NEVER_A_VALUE: Final = "write the NAME of the credential, never its value"
 

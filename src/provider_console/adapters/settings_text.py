@@ -13,9 +13,10 @@ from msgspec import inspect
 
 from provider_console.adapters import settings_check
 from provider_console.adapters.environment import laid_over, overlays
-from provider_console.adapters.settings_check import KEY_SHAPES, NEVER_A_VALUE, Finding
+from provider_console.adapters.settings_check import NEVER_A_VALUE, Finding
 from provider_console.adapters.settings_schema import Path, default_of, dotted, kinds, peel
 from provider_console.adapters.toml_scan import Layout, TooMuch, scan
+from provider_console.core.credentials import KEY_SHAPES
 from provider_console.core.ports import LoadedSettings, Origin, SettingsInvalid, SettingsProblem
 from provider_console.core.settings import TABLES, Settings
 from provider_console.sdk.context import SettingsSection

@@ -17,6 +17,7 @@ import msgspec
 
 from provider_console.console.console import Console
 from provider_console.console.errors import AuditUnavailable, BadRequest, Forbidden
+from provider_console.core.credentials import CREDENTIAL_NAME, mask_keys
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.ports import AuditStore, StoreUnavailable
 from provider_console.core.settings import AccessSettings
@@ -231,7 +232,7 @@ async def _before(console: Console, name: str, subject: str) -> str | None:
     match name:
         case "set_config":
             settings = (await console.config()).settings
-            return next((msgspec.json.encode(s.value).decode() for s in settings if s.key == subject), None)
+            return next((mask_keys(msgspec.json.encode(s.value).decode()) for s in settings if s.key == subject), None)
         case "set_provider_enabled":
             views = await console.providers(include_inactive=True)
             return next((f"enabled: {str(view.enabled).lower()}" for view in views if view.id == subject), None)
@@ -245,8 +246,12 @@ def _subject(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     except TypeError as error:
         raise BadRequest(str(error)) from error
     spoken = {name: _spoken(name, value) for name, value in bound.arguments.items()}
+    if str(spoken.get("key", "")).endswith("credential") and not CREDENTIAL_NAME.fullmatch(str(spoken.get("value"))):
+        # Somebody typed the credential where its name belongs: it is refused, and must not be kept either.
+        spoken["value"] = "…"
     first = next(iter(spoken.values()), None)
-    return ("" if first is None else str(first))[:200], msgspec.json.encode(spoken).decode() if spoken else None
+    after = mask_keys(msgspec.json.encode(spoken).decode()) if spoken else None
+    return mask_keys("" if first is None else str(first))[:200], after
 
 
 def _spoken(name: str, value: object) -> Any:

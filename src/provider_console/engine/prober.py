@@ -37,6 +37,8 @@ from provider_console.sdk.errors import BadResult, ErrorClass
 
 log = logging.getLogger(__name__)
 
+log = logging.getLogger(__name__)
+
 PROBE_S: Final = 5.0
 JITTER: Final = 0.1
 CONFIRM_S: Final = 1.0
@@ -103,6 +105,8 @@ class Prober:
             try:
                 async with limit:
                     await self.check(lane)
+            except Exception:  # one check that cannot be made must not end all the others
+                log.exception("checking %s failed", lane.provider.id)
             finally:
                 running.discard(lane.provider.id)
                 self._schedule(lane)
@@ -182,10 +186,11 @@ class Prober:
             if lane is None or row.passed is None or not 0 <= age_s < STALE_INTERVALS * self._interval_s():
                 continue
             if lane.seen_at is None or now - age_s > lane.seen_at:
-                lane.up, lane.seen_at = row.passed, now - age_s
-                lane.last_error = row.message if not row.passed else lane.last_error
                 self._states[name] = HealthState(row.state)
                 down = self._states[name] is HealthState.UNHEALTHY
+                # Not what the one probe said, but what came of it: a first bad word makes nobody down.
+                lane.up, lane.seen_at = not down, now - age_s
+                lane.last_error = row.message if not row.passed else lane.last_error
                 lane.down_since = now - (wall - await self._went_down(row)) if down else None
                 self.last_check_wall = max(self.last_check_wall or 0.0, row.at)
                 self._on_change()

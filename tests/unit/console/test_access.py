@@ -6,10 +6,11 @@ import asyncio
 import inspect
 from contextlib import aclosing
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
+from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.memory import MemoryAudit
 from provider_console.console.access import ACTIONS, Identity, Role, guarded, role_of
 from provider_console.console.console import Console
@@ -440,3 +441,30 @@ async def test_arguments_that_do_not_fit_are_a_bad_request_and_no_intent() -> No
         await door.console.check("a", "b", "c")
 
     assert await door.results() == []
+
+
+async def test_a_key_typed_where_its_name_belongs_is_not_kept_in_the_trail() -> None:
+    audit = MemoryAudit(SystemClock())
+    await audit.open()
+    console = guarded(cast(Console, _Refusing()), audit, Identity(actor="zoe", role=Role.SUPER_ADMIN, front_end="cli"))
+
+    for key, value in (
+        ("dynamic_ai.providers.openai.credential", "a-value-of-no-known-shape"),
+        ("appearance.language", "sk-0123456789abcdef0123"),
+        ("network.proxy", "http://me:hush-hush@proxy:3128"),
+    ):
+        with pytest.raises(BadRequest):
+            await console.set_config(key, value)
+
+    kept = repr(await audit.rows())
+    assert "network.proxy" in kept
+    for value in ("a-value-of-no-known-shape", "sk-0123456789", "hush-hush"):
+        assert value not in kept
+
+
+class _Refusing:
+    async def config(self) -> ConfigView:
+        return ConfigView(revision="", file="config.toml", settings=())
+
+    async def set_config(self, key: str, value: object) -> ConfigView:
+        raise BadRequest("no", field=key)
