@@ -571,10 +571,8 @@ class History:
                 await console.set_provider_enabled(subject, enabled=what == "enable")
             case "set secret":
                 value = Secret(f"s3cr3t-{subject}-{self.clock.monotonic()}")
-                # It holds from some moment of this call on, which one is not seen from here.
-                self.watch.secret_changed(subject)
-                await console.set_secret(subject, value)
-                self.watch.secret_changed(subject)
+                with self.watch.secret_changing(subject):
+                    await console.set_secret(subject, value)
             case "forget secret":
                 self.secrets.forget(subject)
             case "delete secret":

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from provider_console.core.backoff import attempt_timeout_s, ceiling_s
@@ -203,12 +204,22 @@ class Watch:
             for execution in self._engine.executor.running.values()
         )
 
-    def secret_changed(self, name: str) -> None:
-        """A credential has another value now, and the engine was told."""
+    @contextmanager
+    def secret_changing(self, name: str) -> Iterator[None]:
+        """A credential gets another value within; from some moment in there on, no older hold counts."""
         assert self._engine is not None  # noqa: S101
-        for lane in self._engine.catalog.lanes.values():
-            if lane.provider.credential == name:
-                self._ledger(lane).held = None
+        ledgers = [
+            self._ledger(lane) for lane in self._engine.catalog.lanes.values() if lane.provider.credential == name
+        ]
+        for ledger in ledgers:
+            ledger.held = None
+            ledger.changing += 1
+        try:
+            yield
+        finally:
+            for ledger in ledgers:
+                ledger.held = None
+                ledger.changing -= 1
 
     # --- the wire: a call begins ---------------------------------------------------------------------------------
 
@@ -261,7 +272,7 @@ class Watch:
         if known is None or known[0] is not lane:
             if known is not None:
                 # When exactly the change came is not seen, so neither is whose answers were the first.
-                self._ledger(lane).unsure = True
+                self._ledger(lane).newcomer = True
             known = self._lanes[name] = lane, -1.0 if known is None else now
         return known[1]
 

@@ -90,7 +90,13 @@ class Ledger:
         self._transitions: list[str] = []
         self._results: list[tuple[float, bool, float, str]] = []
         self.unsure = False
+        self.newcomer = False
+        """It took the place of one at another address: whose answers some of the first ones are is not seen."""
+        self.changing = 0
+        """A new credential is being set: from some moment of that on, older holds count no more."""
         self._probe_failed = False
+        self._probe_may_count = False
+        self._passes = 0
         self._probe_passed_at = -math.inf
         self._unknown: list[float] = []
         self._trial: WireCall | None = None
@@ -126,7 +132,7 @@ class Ledger:
                 self._results.append((now, True, 1.0, root))
             elif verdict.weight > 0:
                 self._results.append((now, False, verdict.weight, root))
-                self.owes_opening = self._streak_opens()
+                self.owes_opening = self._streak_opens(witness=self._probe_failed)
         elif call.number in self._trials:
             self._trial_ok += verdict is OK
             self._trial_bad += verdict.weight > 0
@@ -144,18 +150,26 @@ class Ledger:
         if call.outcome == "ok":
             self._probe_passed_at = now
             self._probe_failed = False
+            # The first good word after a bad one waits for a second: until then the engine may hold on to the bad one.
+            self._passes += 1
+            self._probe_may_count = self._probe_may_count and self._passes < 2
             proved = {_E.AUTHENTICATION: ("authentication", "quota", "paid"), _E.QUOTA: ("quota", "paid")}
             if self.held is not None and rung in proved[self.held[0]]:
                 self.held = None
         elif call.outcome == "failed" and call.act.failure is not None:
             verdict = Verdict.of(call.act.failure, call.act)
-            self._probe_failed = self._probe_failed or verdict.weight > 0
+            if verdict.weight > 0:
+                self._probe_failed = self._probe_may_count = True
+                self._passes = 0
             if verdict.error_class is not _E.SERVER_ERROR:
                 self._restrict(verdict, now)
         else:
-            self._probe_failed = True
+            self._probe_failed = self._probe_may_count = True
+            self._passes = 0
 
     def _restrict(self, verdict: Verdict, now: float) -> None:
+        if self.changing and verdict.error_class in (_E.AUTHENTICATION, _E.QUOTA):
+            return
         if verdict.error_class is _E.AUTHENTICATION:
             self.held = (_E.AUTHENTICATION, math.inf)
         elif verdict.error_class is _E.QUOTA and (self.held is None or self.held[0] is _E.QUOTA):
@@ -198,24 +212,24 @@ class Ledger:
             self._note(_HALF_OPEN, _CLOSED)
             self._begin_anew()
         self.state, self.openings, self.opened_at = state, breaker.openings, breaker.opened_at
-        return wrong
+        return [] if self.newcomer else wrong
 
     def _cause(self, before: BreakerState, breaker: Breaker, now: float) -> tuple[str, str] | None:
         if before is _CLOSED:
-            if self._streak_opens() or self._share_opens(now, breaker.failure_threshold):
+            if self._streak_opens(witness=self._probe_may_count) or self._share_opens(now, breaker.failure_threshold):
                 return None
             return "opens without cause", f"opened after {self._results[-STREAK:]}, probe failed: {self._probe_failed}"
         if self._trial_bad:
             return None
         return "results while open", "opened again though no trial had failed"
 
-    def _streak_opens(self) -> bool:
+    def _streak_opens(self, *, witness: bool) -> bool:
         streak: list[str] = []
         for _, ok, _, root in reversed(self._results):
             if ok:
                 break
             streak.append(root)
-        return len(streak) >= STREAK and (len(set(streak)) > 1 or self._probe_failed)
+        return len(streak) >= STREAK and (len(set(streak)) > 1 or witness)
 
     def _share_opens(self, now: float, threshold: float) -> bool:
         good = bad = 0.0
@@ -230,7 +244,7 @@ class Ledger:
         self._trials.clear()
         self._trial = None
         self._trial_ok = self._trial_bad = 0
-        self._probe_failed = False
+        self._probe_failed = self._probe_may_count = False
         self.unsure = False
 
     def _note(self, old: BreakerState, new: BreakerState) -> None:
