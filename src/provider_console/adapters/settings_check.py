@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec import inspect
 
 from provider_console.adapters.settings_schema import Path, default_of, expected, peel
-from provider_console.core.credentials import CREDENTIAL_NAME, KEY_SHAPES
+from provider_console.core.credentials import KEY_SHAPES, is_credential_name
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.settings import EngineSettings
 from provider_console.sdk.provider import ID_PATTERN
@@ -224,7 +224,7 @@ def names(value: object, path: Path) -> Iterator[Finding]:
 
 def credential_complaint(name: str) -> str | None:
     """What is wrong with the name of a credential, never repeating it: it may be the value."""
-    if CREDENTIAL_NAME.fullmatch(name) and not KEY_SHAPES.search(name) and not re.fullmatch(r"[A-F0-9]{24,}", name):
+    if is_credential_name(name):
         return None
     if not name:
         return "is empty; leave the key out where no credential is needed"

@@ -17,7 +17,7 @@ import msgspec
 
 from provider_console.console.console import Console
 from provider_console.console.errors import AuditUnavailable, BadRequest, Forbidden
-from provider_console.core.credentials import CREDENTIAL_NAME, mask_keys
+from provider_console.core.credentials import is_credential_name, mask_keys
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.ports import AuditStore, StoreUnavailable
 from provider_console.core.settings import AccessSettings
@@ -84,7 +84,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "audit": _READ,
     "verify_audit": _READ,
     "plugins": _READ,
-    "doctor": _READ,
+    "doctor": _DO,
     "events": _READ,
 }
 """Every method of `Console`, by its name. A method without a row cannot be called."""
@@ -199,7 +199,7 @@ class _Guard:
     async def _intend(
         self, name: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> int:
-        subject, after = _subject(method, args, kwargs)
+        subject, after = _subject(name, method, args, kwargs)
         try:
             before = await _before(self._console, name, subject)
             return await self._audit.intend(
@@ -227,6 +227,15 @@ _UNSPOKEN: Final = frozenset({"payload", "text"})
 """Arguments whose content stays out of the trail: prompts and whole files. A `Secret` never speaks."""
 
 
+_CREDENTIALS: Final[Mapping[str, tuple[str, ...]]] = {
+    "set_secret": ("name",),
+    "test_secret": ("name",),
+    "delete_secret": ("name",),
+    "adopt_provider": ("credential",),
+}
+"""Arguments that name a credential."""
+
+
 async def _before(console: Console, name: str, subject: str) -> str | None:
     """What a change is about to replace; None where there is nothing, or the action itself will say what is wrong."""
     match name:
@@ -239,15 +248,20 @@ async def _before(console: Console, name: str, subject: str) -> str | None:
     return None
 
 
-def _subject(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str | None]:
+def _subject(
+    action: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[str, str | None]:
     """What an action is about: its first argument, and the others as JSON without content."""
     try:
         bound = inspect.signature(method).bind(*args, **kwargs)
     except TypeError as error:
         raise BadRequest(str(error)) from error
     spoken = {name: _spoken(name, value) for name, value in bound.arguments.items()}
-    if str(spoken.get("key", "")).endswith("credential") and not CREDENTIAL_NAME.fullmatch(str(spoken.get("value"))):
-        # Somebody typed the credential where its name belongs: it is refused, and must not be kept either.
+    # Somebody may have typed a credential where its name belongs: it is refused, and must not be kept either.
+    for argument in _CREDENTIALS.get(action, ()):
+        if spoken.get(argument) is not None and not is_credential_name(str(spoken[argument])):
+            spoken[argument] = "…"
+    if str(spoken.get("key", "")).endswith("credential") and not is_credential_name(str(spoken.get("value"))):
         spoken["value"] = "…"
     first = next(iter(spoken.values()), None)
     after = mask_keys(msgspec.json.encode(spoken).decode()) if spoken else None

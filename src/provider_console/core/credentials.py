@@ -25,7 +25,18 @@ KEY_SHAPES: Final = re.compile(
 )
 """How well-known keys look. A configuration holding one is refused: its text is kept in the revisions."""
 
+_HEX: Final = re.compile(r"[A-F0-9]{24,}")
+
 _USER: Final = re.compile(r"(?<=://)[^\s/?#@\"]+@")
+
+
+def is_credential_name(text: str) -> bool:
+    """Whether a text can name a credential: capital letters, digits and _, and not what is rather a key itself.
+
+    >>> is_credential_name("OPENAI_API_KEY"), is_credential_name("A1B2C3D4E5F60718293A4B5C6D7E8F90")
+    (True, False)
+    """
+    return bool(CREDENTIAL_NAME.fullmatch(text) and not KEY_SHAPES.search(text) and not _HEX.fullmatch(text))
 
 
 def mask_keys(text: str) -> str:

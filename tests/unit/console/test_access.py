@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from contextlib import aclosing
 from types import SimpleNamespace
@@ -460,6 +461,29 @@ async def test_a_key_typed_where_its_name_belongs_is_not_kept_in_the_trail() -> 
     assert "network.proxy" in kept
     for value in ("a-value-of-no-known-shape", "sk-0123456789", "hush-hush"):
         assert value not in kept
+
+
+@pytest.mark.parametrize(
+    "typed", ["a1b2c3d4e5f60718293a4b5c6d7e8f90", "A1B2C3D4E5F60718293A4B5C6D7E8F90", "a-value-of-no-known-shape"]
+)
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_key_typed_as_the_name_of_a_secret_is_not_kept_in_the_trail(typed: str, role: Role) -> None:
+    door = Door(role)
+
+    for name, more in (("set_secret", (Secret("x"),)), ("test_secret", ()), ("delete_secret", ())):
+        with contextlib.suppress(Forbidden):
+            await getattr(door.console, name)(typed, *more)
+
+    rows = await door.trail()
+    assert {row.subject for row in rows} == {"…"}
+    assert typed not in repr(rows)
+
+
+async def test_a_look_that_asks_every_provider_is_on_record_as_a_check_is() -> None:
+    door = Door(Role.ADMIN)
+    await door.call("doctor")
+
+    assert await door.results() == [("intent", "pending"), ("outcome", "done")]
 
 
 class _Refusing:
