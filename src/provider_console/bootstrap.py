@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import logging
 import os
 import random
@@ -23,6 +22,7 @@ from provider_console.adapters.places import Places
 from provider_console.adapters.redaction import Redactor
 from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
 from provider_console.adapters.toml_settings import TomlSettings
+from provider_console.adapters.user import os_user
 from provider_console.console.access import Identity, Role, guarded, role_of
 from provider_console.console.console import Console
 from provider_console.console.errors import ConfigurationInvalid, ConsoleError, StorageUnavailable
@@ -90,7 +90,7 @@ async def open_front_end(
         ConfigurationInvalid, Forbidden
     """
     async with _engine(situation or Situation(), background=background, grace_s=grace_s, repair=repair) as engine:
-        user = getpass.getuser()
+        user = os_user()
         identity = Identity(actor=user, role=role_of(user, engine.settings().access, wanted=role), front_end=front_end)
         yield guarded(EngineConsole(engine), engine.parts.audit, identity)
 
@@ -157,7 +157,7 @@ async def _engine(
             plugins=plugins,
             config_file=str(places.config_file),
             problem=problem,
-            author=getpass.getuser(),
+            author=os_user(),
             redact=redactor.redact,
         )
         async with running(parts, background=background, grace_s=grace_s) as engine:

@@ -111,7 +111,8 @@ def _attempt(attempt: AttemptView) -> str:
     if attempt.status == "ok":
         return f"attempt {attempt.attempt}: {waited}ok in {took}"
     status = f" {attempt.http_status}" if attempt.http_status else ""
-    words = f": {attempt.message}" if attempt.message else ""
+    # Drivers name the provider in their messages; here it stands above them already.
+    words = f": {attempt.message.removeprefix(f'{attempt.provider}: ')}" if attempt.message else ""
     return f"attempt {attempt.attempt}: {waited}{attempt.error_class}{status} in {took}{words}"
 
 

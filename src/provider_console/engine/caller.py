@@ -6,6 +6,7 @@ next is the executor's to decide.
 
 from __future__ import annotations
 
+import math
 from asyncio import CancelledError, current_task
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -16,7 +17,7 @@ from provider_console.core.backoff import COOLDOWN_MAX_S
 from provider_console.core.breaker import Hold
 from provider_console.core.classify import RULES, Failure, Hook, classify
 from provider_console.core.ports import Clock, HttpFactory, SecretStore
-from provider_console.core.text import clean_content
+from provider_console.core.text import clean_content, clean_text
 from provider_console.core.transport import recognise
 from provider_console.engine.bus import Bus
 from provider_console.engine.lane import Lane
@@ -39,10 +40,11 @@ ROUNDING_S: Final = 1e-6
 class ProviderHandle:
     """What a caller's own callable gets: the provider, and a way to call it. Never the secret."""
 
-    __slots__ = ("_caller", "_execution", "_lane", "_timeout_s")
+    __slots__ = ("_caller", "_calls", "_execution", "_lane", "_timeout_s")
 
     def __init__(self, caller: Caller, lane: Lane, execution: Execution, timeout_s: float) -> None:
         self._caller = caller
+        self._calls = 0
         self._lane = lane
         self._execution = execution
         self._timeout_s = timeout_s
@@ -63,7 +65,9 @@ class ProviderHandle:
         Raises:
             SdkError: it failed; let it pass, so that the engine can fall back. TimeoutError: it took too long.
         """
-        return await self._caller.drive_for(self._lane, self._execution, operation, self._timeout_s)
+        # Two calls of one attempt are two requests, and each has its twin in the next attempt.
+        self._calls += 1
+        return await self._caller.drive_for(self._lane, self._execution, operation, self._timeout_s, self._calls)
 
 
 class Caller:
@@ -152,7 +156,7 @@ class Caller:
                     error_class=ErrorClass.UNKNOWN, message=f"the caller's own code raised {type(error).__name__}"
                 )
                 raise
-            failure = attempt.failure = self._classify(error, attempt, timed_out=timer.expired)
+            failure = attempt.failure = self._classify(error, attempt, execution, timer)
             # What the deadline cuts short, or the caller's own impatience, says nothing of the provider.
             cut = timer.expired and (
                 limit_s < timeout_s - ROUNDING_S or timer.when >= execution.deadline > begun + timeout_s
@@ -201,7 +205,7 @@ class Caller:
     def _hold(self, lane: Lane, attempt: Attempt, failure: Failure, now: float) -> None:
         """Keep the provider, or one of its models, from being called for as long as its answer asks for."""
         breaker, error_class = lane.breaker, failure.error_class
-        if failure.retry_after_s and error_class in (ErrorClass.RATE_LIMITED, ErrorClass.SERVER_ERROR):
+        if failure.retry_after_s and RULES[error_class].retries != 0:
             breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))
         elif error_class is ErrorClass.AUTHENTICATION:
             # One that is missing keeps the provider out by itself, until it is there.
@@ -216,21 +220,20 @@ class Caller:
             return
         self._order_changed()
 
-    def _classify(self, error: BaseException, attempt: Attempt, *, timed_out: bool) -> Failure:
-        if attempt.seeking and timed_out and isinstance(error, TimeoutError):
-            message = f"its credential could not be read within {attempt.timeout_s:.1f} s"
-            return Failure(error_class=ErrorClass.TIMEOUT, message=message, kind="timeout", never_left=True)
-        if timed_out and isinstance(error, TimeoutError):
-            return Failure(
-                error_class=ErrorClass.TIMEOUT, message=f"no answer within {attempt.timeout_s:.1f} s", kind="timeout"
-            )
+    def _classify(
+        self, error: BaseException, attempt: Attempt, execution: Execution, timer: Timer | None = None
+    ) -> Failure:
+        if timer is not None and timer.expired and isinstance(error, TimeoutError):
+            return _timed_out(attempt, execution, timer)
         if isinstance(error, SystemExit):
             return Failure(error_class=ErrorClass.UNKNOWN, message="the driver tried to end the program")
         return classify(error, hooks=self._hooks, safe=self._redact)
 
     # --- the call itself ---------------------------------------------------------------------------------------
 
-    async def drive_for(self, lane: Lane, execution: Execution, operation: Operation, timeout_s: float) -> Result:
+    async def drive_for(
+        self, lane: Lane, execution: Execution, operation: Operation, timeout_s: float, call_number: int
+    ) -> Result:
         """One call through a lane's driver for a caller's own callable; not an attempt of its own."""
         task = current_task()
         if task is None:
@@ -238,16 +241,22 @@ class Caller:
         attempt = execution.attempts[-1]
         try:
             with Timer(self.timers, task, self._now() + timeout_s) as timer:
-                return await self._drive(lane, execution, operation, attempt, timer)
+                return await self._drive(lane, execution, operation, attempt, timer, call_number)
         except (Exception, SystemExit) as error:  # the barrier: a driver may raise anything
             if _recognised(error):
                 raise
             # Out of the caller's own code it would pass for a fault of that code.
-            failure = self._classify(error, attempt, timed_out=False)
+            failure = self._classify(error, attempt, execution)
             raise ProviderError(failure.message, error_class=failure.error_class) from error
 
     async def _drive(
-        self, lane: Lane, execution: Execution, operation: Operation, attempt: Attempt, timer: Timer
+        self,
+        lane: Lane,
+        execution: Execution,
+        operation: Operation,
+        attempt: Attempt,
+        timer: Timer,
+        call_number: int | None = None,
     ) -> Result:
         provider = lane.provider
         attempt.model = operation.payload.get("model") or next(iter(provider.models), None)
@@ -271,7 +280,7 @@ class Caller:
             operation=operation,
             model=attempt.model,
             timeout_s=attempt.timeout_s,
-            idempotency_key=f"{execution.id}:{provider.id}",
+            idempotency_key=f"{execution.id}:{provider.id}" + (f":{call_number}" if call_number else ""),
         )
         answer = await lane.driver.call(call)
         if isinstance(answer, Result):
@@ -280,13 +289,13 @@ class Caller:
             result = await self._pump(answer, execution, attempt, timer)
         else:
             raise BadResult(f"the driver {lane.driver.name} returned {type(answer).__name__} instead of a Result")
-        attempt.units = result.units
+        attempt.units = _counted(lane, result)
         kind = self._kinds.get(operation.kind)
         if kind is not None:
             kind.check(operation.payload, result)
         if credential is not None and provider.credential is not None:
             self._secrets.used(provider.credential)
-        return Result(value=clean_content(result.value), units=result.units)
+        return Result(value=clean_content(result.value), units=attempt.units)
 
     async def _pump(self, chunks: AsyncIterator[Chunk], execution: Execution, attempt: Attempt, timer: Timer) -> Result:
         """Pass a stream on. The first content commits it; from then the idle timeout and the deadline count."""
@@ -316,7 +325,7 @@ class Caller:
             return
         clean = Chunk(text=clean_content(chunk.text))
         execution.committed = True
-        execution.received += clean.text
+        execution.received.append(clean.text)
         # A slow reader is not the provider's fault: meanwhile only the deadline counts.
         timer.reschedule(execution.deadline)
         await execution.sink(clean)
@@ -332,6 +341,28 @@ class Caller:
                 timeout_ms=attempt.timeout_s * 1000,
             )
         )
+
+
+def _counted(lane: Lane, result: Result) -> Mapping[str, float]:
+    """The units of a result, as they are recorded and priced."""
+    for name, count in result.units.items():
+        if isinstance(count, bool) or not isinstance(count, int | float) or not math.isfinite(count):
+            raise BadResult(
+                f"the driver {lane.driver.name} counts {clean_text(str(name), 40)} with something that is no number"
+            )
+    return result.units
+
+
+def _timed_out(attempt: Attempt, execution: Execution, timer: Timer) -> Failure:
+    if attempt.seeking:
+        words = f"its credential could not be read within {attempt.timeout_s:.1f} s"
+    elif not execution.committed:
+        words = f"no answer within {attempt.timeout_s:.1f} s"
+    elif timer.when < execution.deadline:
+        words = f"the stream paused for {IDLE_S:.0f} s"
+    else:
+        words = "the deadline came before the stream had ended"
+    return Failure(error_class=ErrorClass.TIMEOUT, message=words, kind="timeout", never_left=attempt.seeking)
 
 
 def _impatient(error: BaseException, timer: Timer) -> bool:

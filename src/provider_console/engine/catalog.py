@@ -146,7 +146,7 @@ class Catalog:
             problems.append(f"source {name} did not answer within {DISCOVER_S:.0f} s{self._instead(name)}")
         except (SdkError, StoreUnavailable) as error:
             problems.append(f"source {name}: {error}{self._instead(name)}")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.exception("source %s failed", name)
             problems.append(f"source {name} failed with {type(error).__name__}{self._instead(name)}")
         return self._last_good.get(name, ())
@@ -208,14 +208,14 @@ class Catalog:
         """What a provider last said while that is fresh, else what it says now, else the stale answer."""
         known: Description | None = None
         if memory is not None and memory.described is not None and memory.described_at is not None:
-            known = msgspec.json.decode(memory.described, type=Description)
+            known = _remembered(memory.described)
             age_s = self._clock.wall() - memory.described_at
-            if 0 <= age_s < self._settings().health.cache_expiry / 1000:
+            if known is not None and 0 <= age_s < self._settings().health.cache_expiry / 1000:
                 return known
         try:
             credential = None if provider.credential is None else await self._secrets.get(provider.credential)
             async with asyncio.timeout(DESCRIBE_S):
-                said = await self._plugins.drivers[provider.driver].describe(
+                answer = await self._plugins.drivers[provider.driver].describe(
                     Call(
                         provider=provider,
                         http=self._http.client(network=provider.network),
@@ -223,12 +223,13 @@ class Catalog:
                         timeout_s=DESCRIBE_S,
                     )
                 )
+            said = msgspec.convert(msgspec.to_builtins(answer), Description)
             memory = Memory(provider=provider.id, described=msgspec.json.encode(said), described_at=self._clock.wall())
             await self._store.remember(memory)
         except StoreUnavailable as error:
             log.warning("what %s said of itself could not be kept: %s", provider.id, error)
             return said
-        except Exception as error:  # noqa: BLE001 - the plugin barrier
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin barrier
             log.info("%s did not describe itself: %s", provider.id, type(error).__name__)
             problems.append(f"{provider.id} did not say what it can do; what is configured or was last known is used")
             return known
@@ -255,6 +256,8 @@ class Catalog:
                     on_change=self._on_breaker,
                 )
             fresh[provider.id] = lane
+        for name, lane in self.lanes.items():
+            lane.retired = fresh.get(name) is not lane
         self.lanes.clear()
         self.lanes.update(fresh)
         if before != {name: lane.provider for name, lane in fresh.items()}:
@@ -262,6 +265,14 @@ class Catalog:
             self._bus.publish(
                 CatalogChanged(at=self._clock.wall(), providers=tuple(sorted(fresh)), problems=self.problems)
             )
+
+
+def _remembered(described: bytes) -> Description | None:
+    """What a provider said in an earlier run; None where another version wrote it in another shape."""
+    try:
+        return msgspec.json.decode(described, type=Description)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _sound(answer: Sequence[ProviderDescriptor]) -> tuple[ProviderDescriptor, ...]:

@@ -30,7 +30,7 @@ from provider_console.engine.bus import Bus
 from provider_console.engine.caller import Caller
 from provider_console.engine.catalog import Catalog
 from provider_console.engine.executor import Executor
-from provider_console.engine.lifecycle import Lifecycle
+from provider_console.engine.lifecycle import Lifecycle, outlast
 from provider_console.engine.planner import Planner
 from provider_console.engine.plugins import Plugins
 from provider_console.engine.prober import Prober
@@ -240,9 +240,17 @@ async def _closing(parts: Parts) -> AsyncIterator[None]:
         yield
     finally:
         closers: Sequence[Callable[[], Awaitable[None]]] = (parts.http.aclose, parts.usage.close, parts.audit.close)
+        cancelled = False
         for close in closers:
-            await _to_the_end(close())
+            try:
+                await _to_the_end(close())
+            except asyncio.CancelledError:
+                cancelled = True
+            except StoreUnavailable as error:
+                log.warning("closing: %s", error)
         parts.lock.release()
+        if cancelled:
+            raise asyncio.CancelledError
 
 
 async def _to_the_end(work: Awaitable[None], *, hurry: Callable[[], None] | None = None) -> None:
@@ -250,15 +258,8 @@ async def _to_the_end(work: Awaitable[None], *, hurry: Callable[[], None] | None
 
     Each cancel calls `hurry`: a second Ctrl-C skips the grace, not the records.
     """
-    task = asyncio.ensure_future(work)  # noqa: TID251 - shielded, and awaited in this very function
-    interrupted = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            interrupted = True
-            if hurry is not None:
-                hurry()
+    task = asyncio.ensure_future(work)  # noqa: TID251 - outlasted in this very function
+    cancelled = await outlast(task, hurry=hurry)
     task.result()
-    if interrupted:
+    if cancelled:
         raise asyncio.CancelledError

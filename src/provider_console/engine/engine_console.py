@@ -255,7 +255,7 @@ class EngineConsole:
     async def explain(self, operation: Operation) -> Explanation:
         """See `Console.explain`."""
         engine = self._engine
-        decision = engine.planner.plan(operation, self._parts.clock.monotonic())
+        decision = engine.planner.fresh(operation, self._parts.clock.monotonic())
         bounds = limits(engine.settings(), operation.category)
         count = operation.max_providers or bounds.max_providers
         notes = [f"at most {count} of {len(decision.plan)} are tried"] if len(decision.plan) > count else []
@@ -286,6 +286,11 @@ class EngineConsole:
         row = await self._stored(self._parts.usage.execution(execution_id))
         if row is None:
             raise BadRequest(f"there is no execution {execution_id}", field="execution_id")
+        if row.report is None and row.status is None:
+            raise BadRequest(
+                f"execution {execution_id} is still running in another console; its report comes with its end",
+                field="execution_id",
+            )
         if row.report is None:
             return ExecutionReport(
                 execution_id=row.id,

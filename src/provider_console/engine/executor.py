@@ -23,7 +23,7 @@ from provider_console.console.errors import (
 )
 from provider_console.console.events import ExecutionEnded, ExecutionStarted, ProviderLeft
 from provider_console.core.backoff import attempt_timeout_s, cooldown_s, delay_s
-from provider_console.core.breaker import BREAKER_OPEN
+from provider_console.core.breaker import BREAKER_OPEN, PERMIT_TAKEN
 from provider_console.core.budget import TokenBucket, panic_bucket, take_both
 from provider_console.core.classify import RULES, Failure
 from provider_console.core.decide import Choice
@@ -44,6 +44,12 @@ MIN_LEFT_S: Final = 0.2
 """With less time than this left for a provider, asking it is pointless."""
 
 SLOT_WAIT_S: Final = 5.0
+CATEGORIES: Final = 64
+"""Categories whose limits are kept ready; a caller may invent any number of them."""
+
+WAIT_STEP_S: Final = 1.0
+"""Who waits for a provider looks again this often: a probe may bring one back before its time."""
+
 HURRY_ABOVE_S: Final = 2.0
 """A rate-limited provider is waited for up to this long while another one could answer now."""
 
@@ -118,13 +124,15 @@ class Executor:
         bounds = self._bounds(operation)
         execution = Execution(self._ids.new(), operation, now, self._wall(), now + bounds.deadline_s)
         execution.parent, execution.work, execution.sink = parent, work, sink
+        if sink is not None:
+            execution.received = []
         execution.task = asyncio.current_task(self._loop)
         self.running[execution.id] = execution
         try:
             self.budget.earn(now)
             decision = self._planner.plan(operation, now)
             while not decision.plan and operation.wait and (delay := self._reopening_s(execution)) is not None:
-                await self._clock.sleep(delay)
+                await self._clock.sleep(min(delay, WAIT_STEP_S))
                 decision = self._planner.fresh(operation, self._now())
             execution.decision = decision
             plan = execution.plan = decision.plan[: bounds.max_providers]
@@ -139,9 +147,9 @@ class Executor:
         except asyncio.CancelledError:
             execution.status = "cancelled"
             execution.hint = "it was cancelled"
-            if not execution.cancel_requested:
+            # A cancel from outside that came as well is the caller's, and travels on.
+            if not execution.cancel_requested or execution.task.uncancel() > 0:
                 raise
-            execution.task.uncancel()
         finally:
             self._end(execution)
         if execution.status != "ok":
@@ -289,8 +297,9 @@ class Executor:
             # While this call queued or slept, the provider may have gone down, started to cool, or been switched off.
             if left_s < MIN_LEFT_S:
                 return "deadline"
-            if not lane.provider.enabled:
+            if lane.retired or not lane.provider.enabled:
                 return "disabled"
+            lane.breaker.permit_s = timeout_s
             permit = lane.breaker.enter(now)
             if permit is None:
                 return lane.breaker.refusal(now) or BREAKER_OPEN
@@ -397,7 +406,9 @@ class Executor:
         decision = self._planner.fresh(execution.operation, now)
         if decision.plan:
             return 0.0
-        times = [out.candidate.reopens_at for out in decision.excluded if out.waiting]
+        waiting = [out.candidate for out in decision.excluded if out.waiting]
+        # A permit is given back in moments; the time at which it would lapse says nothing.
+        times = [now + WAIT_STEP_S if one.refusal == PERMIT_TAKEN else one.reopens_at for one in waiting]
         earliest = min((at for at in times if at is not None), default=None)
         if earliest is None or earliest + MIN_LEFT_S > execution.deadline:
             return None
@@ -480,7 +491,9 @@ class Executor:
         what = f"{execution.operation.kind} failed"
         hint = execution.hint or ""
         if execution.status == "partial":
-            return PartialResult(f"{what} after its answer had begun: {hint}", report=report, text=execution.received)
+            return PartialResult(
+                f"{what} after its answer had begun: {hint}", report=report, text="".join(execution.received)
+            )
         if execution.status == "outcome_unknown":
             return OutcomeUnknown(f"{what}, and it may or may not have taken effect: {hint}", report=report)
         if not execution.attempts and not execution.plan:
@@ -493,6 +506,8 @@ class Executor:
         settings = self._current.settings
         ready = self._limits.get(operation.category)
         if ready is None or ready[0] is not settings:
+            if len(self._limits) >= CATEGORIES:
+                self._limits.clear()
             ready = self._limits[operation.category] = (settings, limits(settings, operation.category))
         bounds = ready[1]
         kind = self._kinds.get(operation.kind)

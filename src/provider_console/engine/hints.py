@@ -32,7 +32,10 @@ def _most_common(execution: Execution, classes: Counter[ErrorClass]) -> str:
     who = " and ".join(names)
     left = {reason for _, reason in execution.left}
     if "deadline" in left:
-        return f"the deadline came first; raise engine.deadline, or look at {who} with provider-console check"
+        allowed_s = execution.deadline - execution.started
+        return (
+            f"the deadline of {allowed_s:.0f} s came first; allow more time, or look at {who}: provider-console check"
+        )
     match error_class:
         case ErrorClass.AUTHENTICATION:
             keys = {c.candidate.provider.id: c.candidate.provider.credential for c in execution.plan}

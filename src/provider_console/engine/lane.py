@@ -48,6 +48,7 @@ class Lane:
         "missing",
         "models_out",
         "provider",
+        "retired",
         "seen_at",
         "slots",
         "up",
@@ -75,6 +76,8 @@ class Lane:
         self._fresh: list[tuple[float, float, float, str]] = []
         self._stats = Stats()
         self._window = Window(span_s=settings.health.performance_window / 1000)
+        self.retired = False
+        """Another lane has taken its place, or none: no further attempt is made here."""
         self.slots = Slots(SLOTS)
         self.up: bool | None = None
         """What probes and the traffic that stood in for them say; None: nothing yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
@@ -44,3 +44,21 @@ class Lifecycle:
         except Exception as error:
             log.exception("the background task %s failed", name)
             self.failures.append(f"the background task {name} failed with {type(error).__name__}; restart the console")
+
+
+async def outlast(task: asyncio.Future[Any], *, hurry: Callable[[], None] | None = None) -> bool:
+    """Wait until something is done, however often the caller is cancelled meanwhile; whether it was.
+
+    Each cancel calls `hurry`. The result, or the error, is the future's to ask for.
+    """
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+            if hurry is not None:
+                hurry()
+        except Exception:  # noqa: BLE001 - the future keeps it
+            break
+    return cancelled

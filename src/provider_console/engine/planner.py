@@ -47,12 +47,12 @@ class Planner:
 
     def plan(self, operation: Operation, now: float) -> Decision:
         """The decision for an operation, ready or made now."""
-        key = (operation.category, operation.capabilities, operation.providers, operation.payload.get("model"))
+        key = _key(operation)
         settings = self._current.settings
         ready = self._cache.get(key)
         if ready is not None and now < ready[0] and ready[1] is settings:
             return ready[2]
-        decision = self.fresh(operation, now, leader=self._leader(key, now))
+        decision = self.fresh(operation, now)
         if max(len(self._cache), len(self._leaders)) >= CACHE_ENTRIES:
             self._cache.clear()
             self._leaders.clear()
@@ -60,7 +60,7 @@ class Planner:
         self._note_leader(key, decision, now)
         return decision
 
-    def fresh(self, operation: Operation, now: float, *, leader: Leader | None = None) -> Decision:
+    def fresh(self, operation: Operation, now: float) -> Decision:
         """The decision of this very moment; it leaves no trace in later ones."""
         settings = self._current.settings
         pair = next((c.partition(":")[2] for c in operation.capabilities if c.startswith("translate:")), None)
@@ -69,7 +69,7 @@ class Planner:
             operation,
             order=self._order(settings.engine.order),
             prefer=preference(settings, pair),
-            leader=leader,
+            leader=self._leader(_key(operation), now),
         )
 
     def _candidates(self, operation: Operation, now: float, settings: Settings) -> list[Candidate]:
@@ -104,6 +104,13 @@ class Planner:
         known = self._leaders.get(key)
         if known is None or known[1].provider != decision.leader.provider or now - known[0] >= VALID_S:
             self._leaders[key] = (now, decision.leader)
+
+
+def _key(operation: Operation) -> _Key:
+    """What a decision depends on; a model that is no name is the driver's to refuse."""
+    model = operation.payload.get("model")
+    named = model if isinstance(model, str) else None
+    return operation.category, operation.capabilities, operation.providers, named
 
 
 def candidate(lane: Lane, *, now: float, settings: Settings, median_s: float | None) -> Candidate:

@@ -7,6 +7,7 @@ far as it has come, so that a crash loses at most a second.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -25,7 +26,10 @@ from provider_console.core.ports import (
     UsageStore,
 )
 from provider_console.engine.bus import Bus
+from provider_console.engine.lifecycle import outlast
 from provider_console.engine.trace import Execution
+
+log = logging.getLogger(__name__)
 
 FLUSH_S: Final = 1.0
 FLUSH_ROWS: Final = 200
@@ -68,7 +72,10 @@ class Recorder:
             except TimeoutError:
                 pass  # the second has passed
             self._due.clear()
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception:
+                log.exception("a batch could not be recorded")
 
     async def flush(self) -> None:
         """Write everything that waits; what the store refuses stays in the ring and is tried again."""
@@ -77,33 +84,46 @@ class Recorder:
             if not self._rows:
                 return
             batch = tuple(self._rows)
-            try:
-                await self._store.write(batch)
-            except StoreUnavailable as error:
+            # A store carries a cancelled write through: who is cancelled meanwhile must not have it written again.
+            writing = asyncio.ensure_future(self._store.write(batch))  # noqa: TID251 - outlasted two lines below
+            cancelled = await outlast(writing)
+            error = writing.exception()
+            if error is None:
+                for _ in batch:
+                    self._rows.popleft()
+                self.problem = None
+            elif isinstance(error, StoreUnavailable):
                 self._trouble(str(error))
-                return
-            for _ in batch:
-                self._rows.popleft()
-            self.problem = None
+            else:
+                raise error
+            if cancelled:
+                raise asyncio.CancelledError
 
     def _make_rows(self) -> None:
         moments, self._moments = self._moments, []
         for moment in moments:
-            if isinstance(moment, CheckRow):
-                self._rows.append(moment)
-            else:
-                written_as_failed = moment.status == "ok" and any(
-                    attempt.failure is not None for attempt in moment.attempts[: moment.attempts_kept]
-                )
-                self._keep(moment)
-                if written_as_failed:
-                    self._rows.append(Absorbed(execution_id=moment.id, since=moment.started_wall))
-                self._rows.append(_ended(moment))
-        for execution in self.running.values():
+            try:
+                self._make(moment)
+            except Exception:
+                log.exception("an execution or check could not be recorded")
+                self.dropped += 1
+        for execution in list(self.running.values()):
             self._keep(execution)
         while len(self._rows) > RING_ROWS:
             self._rows.popleft()
             self.dropped += 1
+
+    def _make(self, moment: Execution | CheckRow) -> None:
+        if isinstance(moment, CheckRow):
+            self._rows.append(moment)
+            return
+        written_as_failed = moment.status == "ok" and any(
+            attempt.failure is not None for attempt in moment.attempts[: moment.attempts_kept]
+        )
+        self._keep(moment)
+        if written_as_failed:
+            self._rows.append(Absorbed(execution_id=moment.id, since=moment.started_wall))
+        self._rows.append(_ended(moment))
 
     def _keep(self, execution: Execution) -> None:
         """Make the rows of an execution that are not made yet: its begin, and each attempt that has ended."""

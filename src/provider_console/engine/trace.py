@@ -70,7 +70,8 @@ class Execution:
     children: tuple[str, ...] = ()
     committed = False
     """Content of a stream has been handed to the caller: there is no way back."""
-    received = ""
+    received: list[str]
+    """What of a stream has been handed on; there for streams only."""
     cancel_requested = False
     task: Any = None
     work: Callable[..., Awaitable[Any]] | None = None
