@@ -7,7 +7,7 @@ import re
 import pytest
 from tests.documentation.pages import PAGES, ROOT, codes, name, text
 
-from provider_console import bootstrap
+from provider_console.adapters import log_file
 from provider_console.core import backoff, breaker, budget, classify, decide, scoring
 from provider_console.engine import (
     caller,
@@ -57,7 +57,7 @@ SENTENCES = [
     (PLUGINS, "hangs ({} s for its import", plugins.IMPORT_S),
     (PLUGINS, "import, {} s for a hook", plugins.HOOK_S),
     (PLUGINS, "prints more than {} KiB", plugin_barrier.OUTPUT_BYTES / 1024),
-    (OPERATIONS, "log folder, {} MiB", bootstrap.LOG_BYTES / 1024 / 1024),
+    (OPERATIONS, "log folder, {} MiB", log_file.FILE_BYTES / 1024 / 1024),
     ("docs/configuration.md", "looks at the file every {} seconds", settings_desk.LOOK_S),
     (KEPT, "for at most {} s (`VALID_S`)", planner.VALID_S),
     (KEPT, "At most {} are kept", planner.CACHE_ENTRIES),
@@ -81,7 +81,7 @@ def test_words_that_stand_for_constants_still_fit_them():
     assert (backoff.RETRY_AFTER_SPREAD, "up to a tenth more" in page) == (0.1, True)
     assert (prober.CONFIRM_S, "repeated about a second later" in page) == (1.0, True)
     assert (standing.SLOW_FACTOR, "at least twice its median of the day" in page) == (2.0, True)
-    assert (bootstrap.LOG_FILES, "three older ones" in text(OPERATIONS)) == (3, True)
+    assert (log_file.FILES, "three older ones" in text(OPERATIONS)) == (3, True)
     assert (len(NAMES), "The five servers" in text(OPERATIONS)) == (5, True)
 
 

@@ -15,6 +15,8 @@ from provider_console.core.settings import MISSION_ENVIRONMENT
 
 PREFIX: Final = "PROVIDER_CONSOLE__"
 COMMAND_LINE: Final = "command line"
+FILE_ONLY: Final = frozenset({"access"})
+"""Tables that whoever starts the console must not lay anything over: nobody gives themselves a role."""
 
 
 @dataclass(frozen=True, slots=True)

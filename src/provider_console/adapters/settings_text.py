@@ -12,13 +12,13 @@ import msgspec
 from msgspec import inspect
 
 from provider_console.adapters import settings_check
-from provider_console.adapters.environment import laid_over, overlays
+from provider_console.adapters.environment import FILE_ONLY, laid_over, overlays
 from provider_console.adapters.settings_check import NEVER_A_VALUE, Finding
 from provider_console.adapters.settings_schema import Path, default_of, dotted, kinds, peel
 from provider_console.adapters.toml_scan import Layout, TooMuch, scan
 from provider_console.core.credentials import KEY_SHAPES
 from provider_console.core.ports import LoadedSettings, Origin, SettingsInvalid, SettingsProblem
-from provider_console.core.settings import TABLES, Settings
+from provider_console.core.settings import LATER, TABLES, Settings
 from provider_console.sdk.context import SettingsSection
 
 FILE: Final = "config.toml"
@@ -73,6 +73,7 @@ def read(
     written, layout = parse(text, file=file)
     tables = kinds(() if around.only_own else sections)
     merged, sources = _merged(written, tables, around)
+    (written, early), (merged, more_early) = _without_later(written, tables), _without_later(merged, tables)
 
     exposed = _exposed(text, layout)
     findings, warnings = _judged(written, tables, around)
@@ -82,7 +83,8 @@ def read(
     found: list[tuple[Finding, Mapping[Path, str]]]
     found = [(finding, {}) for finding in findings if _line(finding, layout) not in known_lines]
     found += [(finding, sources) for finding in more if finding not in own]
-    problems = exposed + [_problem(finding, layout, by) for finding, by in found[:MOST_PROBLEMS]]
+    problems = exposed + _forbidden(around)
+    problems += [_problem(finding, layout, by) for finding, by in found[:MOST_PROBLEMS]]
     if len(found) > MOST_PROBLEMS:
         problems.append(SettingsProblem(message=f"{len(found) - MOST_PROBLEMS} more problems are not shown"))
     values: dict[str, Any] = {}
@@ -90,11 +92,12 @@ def read(
         values, problems = _converted(merged, tables, layout, sources)
     if problems:
         raise SettingsInvalid(file, sorted(problems, key=_place))
+    said = [*early, *more_early, *warnings, *more_warnings]
     return LoadedSettings(
         settings=_settings(values, merged, revision),
         origins=_origins(merged, tables, layout, sources),
         warnings=(
-            *(f"{dotted(finding.path)}: {finding.message}" for finding in dict.fromkeys([*warnings, *more_warnings])),
+            *(f"{dotted(finding.path)}: {finding.message}" for finding in dict.fromkeys(said)),
             *(
                 f"{section.name}: a plugin's table has the name of one of the console's own and is not read"
                 for section in sections
@@ -167,7 +170,7 @@ def _merged(
 ) -> tuple[dict[str, Any], dict[Path, str]]:
     merged, sources = dict(written), dict[Path, str]()
     for overlay in overlays(around.environ, around.overrides):
-        if around.only_own and overlay.path[0] not in TABLES:
+        if overlay.path[0] in FILE_ONLY or (around.only_own and overlay.path[0] not in TABLES):
             continue
         laid = laid_over(merged, overlay, tables)
         if laid is not None:
@@ -176,6 +179,31 @@ def _merged(
                 del sources[below]
             sources[path] = overlay.source
     return merged, sources
+
+
+def _forbidden(around: Surroundings) -> list[SettingsProblem]:
+    """What is laid over a table that only the file may have."""
+    return [
+        SettingsProblem(
+            message=f"{overlay.path[0]} can only be set in {FILE} (set by {overlay.source})", path=dotted(overlay.path)
+        )
+        for overlay in overlays(around.environ, around.overrides)
+        if overlay.path[0] in FILE_ONLY
+    ]
+
+
+def _without_later(raw: Mapping[str, Any], tables: Mapping[str, inspect.Type]) -> tuple[dict[str, Any], list[Finding]]:
+    """A tree without settings that are known and do nothing yet, and a word about each."""
+    kept, early = dict(raw), list[Finding]()
+    for name, keys in LATER.items():
+        value = raw.get(name)
+        if keys is None and name not in tables and isinstance(value, dict):
+            del kept[name]
+            early.append(Finding((name,), "has no effect yet"))
+        elif keys is not None and isinstance(value, dict):
+            kept[name] = {key: inner for key, inner in value.items() if key not in keys}
+            early += [Finding((name, key), "has no effect yet") for key in value if key in keys]
+    return kept, early
 
 
 def _judged(

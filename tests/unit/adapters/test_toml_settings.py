@@ -388,6 +388,81 @@ def test_a_problem_from_the_environment_names_the_variable(environ: dict[str, st
     assert complaint("", environ=environ) == expected
 
 
+@pytest.mark.parametrize(
+    ("around", "source"),
+    [
+        ({"environ": {"PROVIDER_CONSOLE__ACCESS__SUPER_ADMINS": '["me"]'}}, "PROVIDER_CONSOLE__ACCESS__SUPER_ADMINS"),
+        ({"environ": {"PROVIDER_CONSOLE__ACCESS": "{}"}}, "PROVIDER_CONSOLE__ACCESS"),
+        ({"overrides": {"access.admins": ["me"]}}, "command line"),
+    ],
+)
+@pytest.mark.parametrize("text", ["", '[access]\nsuper_admins = ["alice"]'])
+def test_nobody_gives_themselves_a_role_from_outside_the_file(
+    text: str, around: dict[str, object], source: str
+) -> None:
+    said = complaint(text, **around)
+
+    assert "access can only be set in config.toml" in said
+    assert f"(set by {source})" in said
+
+
+async def test_a_role_from_outside_the_file_is_refused_before_plugins_are_known_too(file: Path) -> None:
+    with pytest.raises(SettingsInvalid, match=r"access can only be set in config\.toml"):
+        await store(file, environ={"PROVIDER_CONSOLE__ACCESS__ADMINS": '["me"]'}).load_own()
+
+
+# --- settings of parts that are yet to come -----------------------------------------------------------------
+
+EARLY = """
+[history]
+keep_attempts = "30d"
+keep_rollups = "2y"
+max_size_mb = 2048
+
+[api]
+allowed_hosts = ["localhost", "127.0.0.1"]
+requests_per_minute = 600
+
+[appearance]
+theme = "console-dark"
+charts = "braille"
+glyphs = "unicode"
+language = "en"
+
+[alerts]
+on_alert = []
+[[alerts.rules]]
+name = "error rate"
+when = "failure_rate > 20 for 60s and requests >= 10"
+"""
+
+
+def test_a_file_may_already_hold_the_settings_of_parts_that_are_yet_to_come() -> None:
+    loaded = store(Path("config.toml")).validate(EARLY, SECTIONS, file="config.toml")
+
+    assert sorted(loaded.warnings) == [
+        f"{key}: has no effect yet"
+        for key in (
+            "alerts",
+            "api",
+            "appearance.charts",
+            "appearance.glyphs",
+            "appearance.theme",
+            "history.keep_rollups",
+            "history.max_size_mb",
+        )
+    ]
+    assert (loaded.settings.history.keep_attempts, loaded.settings.appearance.language) == ("30d", "en")
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [("[history]\nkeep_rollup = 1", "history.keep_rollup"), ("[apis]\nx = 1", "apis"), ("api = 3", "api")],
+)
+def test_what_is_only_like_a_setting_yet_to_come_is_a_mistake(text: str, unknown: str) -> None:
+    assert f"{unknown}: is not a known" in complaint(text)
+
+
 # --- bombs --------------------------------------------------------------------------------------------------
 
 HALF = 128 * 1024
