@@ -8,7 +8,6 @@ import os
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -31,7 +30,6 @@ from provider_console.engine.engine import GRACE_S, Engine, Parts, running
 from provider_console.engine.engine_console import EngineConsole
 from provider_console.engine.plugin_context import Context
 from provider_console.engine.plugins import Registry, Trouble, discover
-from provider_console.sdk.secret import Secret
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +100,7 @@ async def _engine(
     places, environ = situation.places, situation.variables
     clock = SystemClock()
     redactor = Redactor()
+    quarantines = _Quarantines(redactor)
     usage = SqliteUsage(places.console_db, clock=clock)
     stack = ExitStack()
     try:
@@ -116,13 +115,13 @@ async def _engine(
         )
         try:
             registry, loaded, problem = await _configured(
-                settings_store, usage, tolerated, file=str(places.config_file), redactor=redactor, repair=repair
+                settings_store, usage, tolerated, file=str(places.config_file), quarantines=quarantines, repair=repair
             )
         except SettingsInvalid as error:
             raise ConfigurationInvalid(str(error).splitlines()) from error
         except StoreUnavailable as error:
             raise StorageUnavailable(str(error)) from error
-        secrets = KeyringSecrets(index=usage, clock=clock, environ=environ, on_loaded=partial(_known, redactor))
+        secrets = KeyringSecrets(index=usage, clock=clock, environ=environ, on_loaded=redactor.add)
         network = loaded.settings.network
         http = HttpClients(
             clock=clock,
@@ -131,6 +130,7 @@ async def _engine(
             credentials=secrets.get,
         )
         stack.enter_context(log_to(places, level=loaded.settings.log.level, redactor=redactor))
+        quarantines.log_file_is_open()
         live: list[Engine] = []
         # In a thread: a hook that hangs costs its plugin, not the loop.
         plugins = await asyncio.to_thread(
@@ -176,7 +176,7 @@ async def _engine(
 
 
 async def _configured(
-    store: TomlSettings, usage: SqliteUsage, tolerated: set[str], *, file: str, redactor: Redactor, repair: bool
+    store: TomlSettings, usage: SqliteUsage, tolerated: set[str], *, file: str, quarantines: _Quarantines, repair: bool
 ) -> tuple[Registry, LoadedSettings, str | None]:
     """The plugins and the settings; with `repair`, the last good ones and what is wrong with the file.
 
@@ -189,7 +189,7 @@ async def _configured(
         disabled = (await store.load_own()).settings.plugins.disabled
     except SettingsInvalid as error:
         problem = error
-    registry = await asyncio.to_thread(discover, disabled, on_trouble=lambda trouble: _quarantined(trouble, redactor))
+    registry = await asyncio.to_thread(discover, disabled, on_trouble=quarantines)
     tolerated.update(registry.unloaded_sections)
     if problem is None:
         try:
@@ -202,12 +202,23 @@ async def _configured(
     return registry, store.validate("" if last is None else last.text, registry.sections, file=file), str(problem)
 
 
-def _known(redactor: Redactor, secret: Secret) -> None:
-    redactor.add(secret)
+class _Quarantines:
+    """Logs what happens to plugins; what happened before there was a log file waits for it."""
 
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._waiting: list[Trouble] | None = []
 
-def _quarantined(trouble: Trouble, redactor: Redactor) -> None:
-    log.warning("plugin %s is quarantined: %s", trouble.plugin, redactor.redact(trouble.reason))
+    def __call__(self, trouble: Trouble) -> None:
+        if self._waiting is None:
+            log.warning("plugin %s is quarantined: %s", trouble.plugin, self._redactor.redact(trouble.reason))
+        else:
+            self._waiting.append(trouble)
+
+    def log_file_is_open(self) -> None:
+        waiting, self._waiting = self._waiting or [], None
+        for trouble in waiting:
+            self(trouble)
 
 
 __all__ = ["Situation", "open_console", "open_front_end"]

@@ -59,7 +59,7 @@ class KeyringSecrets:
         index: SecretIndex,
         clock: Clock,
         environ: Mapping[str, str],
-        on_loaded: Callable[[Secret], None],
+        on_loaded: Callable[[Secret], object],
         service: str = "provider-console",
         limit_s: float = LIMIT_S,
         choose: Callable[[], Choice] = chosen,

@@ -246,6 +246,7 @@ class Catalog:
             if lane is not None and lane.same_identity(provider, driver):
                 lane.provider = provider
                 lane.breaker.failure_threshold = settings.health.failure_threshold
+                lane.set_window(settings.health.performance_window / 1000)
             else:
                 lane = Lane(
                     provider,

@@ -183,7 +183,8 @@ class EngineConsole:
         """See `Console.notices`."""
         engine = self._engine
         await engine.recorder.flush()
-        notices = [*engine.notices, *self._parts.usage.notices, *engine.catalog.problems, *engine.lifecycle.failures]
+        notices = [*engine.notices, *self._parts.plugins.problems, *self._parts.usage.notices]
+        notices += [*engine.catalog.problems, *engine.lifecycle.failures, *engine.desk.waiting]
         if engine.desk.problem is not None:
             notices.append(f"the configuration on disk is not in force: {engine.desk.problem}")
         if engine.recorder.problem is not None:

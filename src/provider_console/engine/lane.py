@@ -114,6 +114,12 @@ class Lane:
         self._fold()
         return self._window
 
+    def set_window(self, span_s: float) -> None:
+        """Let the live figures look back so far; where that is another span than before, they begin anew."""
+        if span_s != self._window.span_s:
+            self._fold()
+            self._window = Window(span_s=span_s)
+
     def succeeded(self, now: float, latency_s: float) -> None:
         """A call succeeded: noted, and counted for many at once when somebody asks."""
         fresh = self._fresh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 from typing import Final
 
 from provider_console.console.errors import BadRequest, ConfigurationInvalid, Conflict, StorageUnavailable
@@ -24,6 +25,9 @@ from provider_console.sdk.context import SettingsSection
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 2.0
+
+AT_START: Final = ("network.proxy", "network.ca_file", "log.level", "plugins.disabled")
+"""Settings that are read once: clients, the log file and plugins are made with them."""
 
 
 class Current:
@@ -53,6 +57,7 @@ class SettingsDesk:
     ) -> None:
         self._store = store
         self._loaded = loaded
+        self._begun_with = loaded.settings
         self._sections = tuple(sections)
         self._file = file
         self._clock = clock
@@ -67,6 +72,15 @@ class SettingsDesk:
     def settings(self) -> Settings:
         """The settings of this moment."""
         return self.current.settings
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """A sentence for each setting that was changed and is not yet what the console works with."""
+        return tuple(
+            f"{key} takes effect at the next start"
+            for key in AT_START
+            if attrgetter(key)(self._loaded.settings) != attrgetter(key)(self._begun_with)
+        )
 
     async def watch(self) -> None:
         """Look at the file every 2 s until cancelled."""
@@ -197,7 +211,7 @@ class SettingsDesk:
                 for info in self._store.values(loaded, self._sections)
             ),
             problem=self.problem,
-            warnings=loaded.warnings,
+            warnings=(*loaded.warnings, *(self.waiting if loaded is self._loaded else ())),
         )
 
 

@@ -196,6 +196,53 @@ async def _failed(it: Any) -> int:
     return len(caught.value.report.attempts)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("network.proxy", "http://proxy.example:3128"),
+        ("network.ca_file", "/etc/ca.pem"),
+        ("log.level", "debug"),
+        ("plugins.disabled", ["translation"]),
+    ],
+)
+def test_a_setting_that_takes_effect_at_the_next_start_says_so_until_then(key: str, value: object) -> None:
+    async def history() -> None:
+        async with bench(provider("a"), text=THREE) as it:
+            said = f"{key} takes effect at the next start"
+            assert said in (await it.console.set_config(key, value)).warnings
+            assert said in (await it.console.config()).warnings
+            assert said in await it.console.notices()
+
+            assert said not in (await it.console.set_config(key, None)).warnings
+            assert said not in await it.console.notices()
+
+    play(history)
+
+
+def test_a_changed_window_is_the_one_that_the_figures_look_back_in() -> None:
+    async def history() -> list[tuple[float, int]]:
+        async with bench(provider("a")) as it:
+            seen = []
+            for window in (None, 600_000, 600_000, 60_000):
+                if window is not None:
+                    await it.console.set_config("health.performance_window", window)
+                await it.engine.executor.execute(chat())
+                seen.append((it.lanes["a"].window.span_s, it.lanes["a"].window.figures(it.clock.monotonic()).requests))
+            return seen
+
+    assert play(history) == [(300.0, 1), (600.0, 1), (600.0, 2), (60.0, 1)]
+
+
+def test_what_is_wrong_with_plugins_is_a_notice() -> None:
+    async def history() -> bool:
+        async with bench(provider("a")) as it:
+            said = "[plugins] disabled names 'nope', which is not installed"
+            it.plugins.problems = (said,)
+            return said in await it.console.notices()
+
+    assert play(history)
+
+
 def test_a_setting_of_one_category_wins_over_the_general_one() -> None:
     async def history() -> list[str]:
         text = "[engine]\nmax_retries = 4\n[engine.categories.ai]\nmax_retries = 2\n"

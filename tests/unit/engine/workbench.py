@@ -216,6 +216,7 @@ class FewPlugins:
         self.classify_hooks = ()
         self.listens = False
         self.quarantined: tuple[PluginView, ...] = ()
+        self.problems: tuple[str, ...] = ()
 
     def views(self) -> tuple[PluginView, ...]:
         """Only the ones a test put aside."""
