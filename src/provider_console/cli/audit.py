@@ -22,7 +22,11 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
             if output.json:
                 output.data(verdict)
             elif verdict.ok:
-                signed = "unsigned" if verdict.signed_up_to is None else f"signed up to row {verdict.signed_up_to}"
+                signed = (
+                    "no signature could be checked, there is no key in a keyring"
+                    if verdict.signed_up_to is None
+                    else f"signed up to row {verdict.signed_up_to}"
+                )
                 output.line(f"intact: {verdict.rows} rows, {signed}")
             else:
                 output.line(f"NOT intact at row {verdict.broken_at}: {verdict.reason}")

@@ -27,7 +27,7 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
             ("PROVIDER", "STATE", "PROVED", "MS", "SCORE", "WHAT IT SAID"),
             [(c.provider, c.state.value, c.rung, c.latency_ms, c.score, c.message) for c in checks],
         )
-    return DONE if all(c.state in (HealthState.HEALTHY, HealthState.DEGRADED) for c in checks) else FAILED
+    return DONE if checks and all(c.state in (HealthState.HEALTHY, HealthState.DEGRADED) for c in checks) else FAILED
 
 
 COMMAND = Command(_arguments, _run, "provider-console check deepl")

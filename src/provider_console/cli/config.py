@@ -24,17 +24,17 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     show = action("show", help="every setting in force")
     show.add_argument("--origin", action="store_true", help="also where each value comes from")
     get = action("get", help="one setting")
-    get.add_argument("key")
+    get.add_argument("key", help="a dotted key such as engine.max_retries, or a table such as engine")
     change = action("set", help="change one setting in config.toml; comments stay")
-    change.add_argument("key")
+    change.add_argument("key", help="a dotted key such as engine.max_retries")
     change.add_argument("value", nargs="?", help="a TOML value; text needs no quotes")
     change.add_argument("--unset", action="store_true", help="remove the key, so that the default counts")
     validate = action("validate", help="check a file, or the configuration, without using it")
-    validate.add_argument("file", nargs="?", type=Path)
+    validate.add_argument("file", nargs="?", type=Path, help="the file to check; without it, the one in force")
     history = action("history", help="versions of the configuration")
-    history.add_argument("--limit", type=int, default=20)
+    history.add_argument("--limit", type=int, default=20, help="at most so many versions (20)")
     restore = action("restore", help="make an earlier version the one in force")
-    restore.add_argument("revision", type=int)
+    restore.add_argument("revision", type=int, help="its number, as config history shows it")
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
@@ -125,7 +125,10 @@ async def _validate(console: Console, file: Path | None, output: Output) -> None
     if output.json:
         output.data(view)
     else:
-        output.line(f"{name} is valid")
+        exists = file is not None or text
+        output.line(
+            f"{name} is valid" if exists else f"there is no configuration ({name} is absent or empty): defaults"
+        )
         for warning in view.warnings:
             output.say(warning)
 

@@ -16,6 +16,9 @@ from provider_console.console.errors import BadRequest
 from provider_console.console.views import ExecutionReport, Explanation
 from provider_console.sdk.operation import Operation
 
+NOT_ASKED: Final = "not among the providers asked for"
+"""Who the user left out by --provider needs no line of its own."""
+
 TEXT_BYTES: Final = 64 * 1024 * 1024
 """More than any kind takes is not even read into memory."""
 
@@ -62,7 +65,7 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
             if not output.json and not arguments.explain:
                 output.line(_text(report))
         if output.json or arguments.explain:
-            output.report(report)
+            output.report(report, excluded=not arguments.explain)
         return DONE
 
 
@@ -83,6 +86,9 @@ async def _streamed(console: Console, operation: Operation, output: Output) -> E
 async def _operation(console: Console, arguments: argparse.Namespace, payload: dict[str, Any]) -> Operation:
     kinds = {kind.name: kind for kind in await console.kinds()}
     kind = kinds.get(arguments.kind)
+    fields = set() if kind is None else {field.name for field in kind.fields}
+    if "text" in payload and "text" not in fields and "texts" in fields:
+        payload["texts"] = [payload.pop("text")]
     if kind is not None and {"from", "to"} <= {field.name for field in kind.fields} and "to" not in payload:
         source, _, target = await _default_pair(console)
         if target and payload.get("from") in (None, source):
@@ -166,6 +172,8 @@ def _show(explanation: Explanation, output: Output) -> None:
         ],
     )
     for out in explanation.excluded:
+        if out.reason == NOT_ASKED:
+            continue
         output.line(f"left out: {out.provider}, {out.reason}")
     for note in explanation.notes:
         output.line(note)

@@ -7,6 +7,7 @@ import argparse
 from provider_console.cli.command import Command, console_for
 from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
+from provider_console.console.views import ProviderView
 
 
 def _arguments(_parser: argparse.ArgumentParser) -> None:
@@ -21,13 +22,20 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
         return DONE
     known = health.healthy + health.degraded + health.unhealthy
     overall = f"{health.overall_health:.1f} %" if known else "–"
+    held = f" (held {health.held})" if health.held else ""
     output.line(
         f"overall {overall} · healthy {health.healthy} · degraded {health.degraded} · "
-        f"unhealthy {health.unhealthy} · unknown {health.unknown}"
+        f"unhealthy {health.unhealthy}{held} · unknown {health.unknown}"
     )
     output.line(f"last check {health.last_health_check or 'never'}")
     rows = [
-        (v.id, v.health.state.value, v.health.why, v.health.score, v.health.last_error)
+        (
+            v.id,
+            v.health.state.value,
+            "–" if v.health.why == v.health.state.value else v.health.why,
+            v.health.score,
+            v.health.last_error,
+        )
         for v in health.providers
         if v.enabled
     ]
@@ -35,6 +43,12 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
         output.line()
         output.table(("PROVIDER", "STATE", "WHY", "SCORE", "LAST ERROR"), rows)
     return DONE
+
+
+def _row(view: ProviderView) -> tuple[object, ...]:
+    health = view.health
+    why = None if health.why == health.state.value else health.why
+    return view.id, health.state.value, why, health.score, health.last_error
 
 
 COMMAND = Command(_arguments, _run, "provider-console health --json")

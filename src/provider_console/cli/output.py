@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -12,7 +13,10 @@ import msgspec
 from provider_console.console.views import AttemptView, ExecutionReport
 from provider_console.console.words import clean_text
 
-CELL: Final = 60
+CELL: Final = 300
+"""Longer cells are cut wherever they are shown."""
+
+NARROWEST: Final = 8
 
 _UNSAFE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 """What a terminal would obey: control characters, a return that is no line's end, bidi overrides."""
@@ -62,39 +66,55 @@ class Output:
             sys.stderr.flush()
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """A table; cells are cleaned, and cut at 60 characters."""
-        cells = [[_cell(value) for value in row] for row in rows]
-        widths = [max([len(title), *(len(row[i]) for row in cells)]) for i, title in enumerate(header)]
-        for row in [list(header), *cells]:
-            self.line("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        """A table, cells cleaned. On a terminal it fits: the widest columns give way; into a pipe nothing is cut."""
+        lines = [list(header), *([_cell(value) for value in row] for row in rows)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+        if sys.stdout.isatty():
+            widths = fitted(widths, shutil.get_terminal_size().columns)
+        for line in lines:
+            cells = (f"{_cut(cell, width):<{width}}" for cell, width in zip(line, widths, strict=True))
+            self.line("  ".join(cells).rstrip())
 
-    def report(self, report: ExecutionReport, *, hint: bool = True) -> None:
-        """What happened in an execution: as JSON, or as its story; `hint` False where a message says it."""
+    def report(self, report: ExecutionReport, *, hint: bool = True, excluded: bool = True) -> None:
+        """What happened in an execution: as JSON, or as its story.
+
+        `hint` and `excluded` False: a message says what to try, the explanation has said who was not considered.
+        """
         if self.json:
             self.data(report)
             return
-        for line in story(report if hint else msgspec.structs.replace(report, hint=None)):
+        for line in story(report if hint else msgspec.structs.replace(report, hint=None), excluded=excluded):
             self.line(line)
 
 
-def story(report: ExecutionReport) -> Iterable[str]:
-    """An execution in lines: the plan, every attempt, why each provider was left, and the answer."""
+def story(report: ExecutionReport, *, excluded: bool = True) -> Iterable[str]:
+    """An execution in lines: every attempt, why each provider was left, and the answer.
+
+    `excluded` False leaves out who was not considered, where that has been shown already.
+    """
     yield f"{report.operation} · {report.status} · {report.elapsed_ms / 1000:.2f} s · {report.execution_id}"
     left = {one.provider: one.reason for one in report.left}
     seen: list[str] = []
+    said = ""
     for attempt in report.attempts:
         if attempt.provider not in seen:
             if seen and seen[-1] in left:
                 yield f"    left: {left[seen[-1]]}"
             seen.append(attempt.provider)
+            said = ""
             yield f"  {attempt.provider}"
-        yield f"    {_attempt(attempt)}"
+        # The same words five times over are noise: what differs is the wait.
+        words = attempt.message or ""
+        yield f"    {_attempt(attempt, words='' if words == said else words)}"
+        said = words
     if seen and seen[-1] in left:
         yield f"    left: {left[seen[-1]]}"
     for provider, reason in left.items():
         if provider not in seen:
             yield f"  {provider}: not called, {reason}"
-    for out in report.excluded:
+    for out in report.excluded if excluded else ():
+        if out.reason == "not among the providers asked for":
+            continue
         yield f"  {out.provider}: left out, {out.reason}"
     if report.provider is not None and report.status == "ok":
         yield f"  answered by {report.provider}"
@@ -105,15 +125,15 @@ def story(report: ExecutionReport) -> Iterable[str]:
         yield _result(report.result)
 
 
-def _attempt(attempt: AttemptView) -> str:
+def _attempt(attempt: AttemptView, *, words: str) -> str:
     waited = f"after {attempt.delay_before_ms / 1000:.2f} s, " if attempt.delay_before_ms else ""
     took = f"{attempt.duration_ms:.0f} ms"
     if attempt.status == "ok":
         return f"attempt {attempt.attempt}: {waited}ok in {took}"
     status = f" {attempt.http_status}" if attempt.http_status else ""
     # Drivers name the provider in their messages; here it stands above them already.
-    words = f": {attempt.message.removeprefix(f'{attempt.provider}: ')}" if attempt.message else ""
-    return f"attempt {attempt.attempt}: {waited}{attempt.error_class}{status} in {took}{words}"
+    said = f": {words.removeprefix(f'{attempt.provider}: ')}" if words else ""
+    return f"attempt {attempt.attempt}: {waited}{attempt.error_class}{status} in {took}{said}"
 
 
 def _result(result: Mapping[str, Any]) -> str:
@@ -127,3 +147,20 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
     return clean_text(str(value), CELL)
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else cell[: width - 1] + "…"
+
+
+def fitted(widths: Sequence[int], columns: int) -> list[int]:
+    """Widths that fit into so many columns, two between each: always the widest one gives way, down to 8.
+
+    >>> fitted([10, 40, 60], 80), fitted([4, 5], 80)
+    ([10, 33, 33], [4, 5])
+    """
+    room = columns - 2 * (len(widths) - 1)
+    fit = list(widths)
+    while sum(fit) > room and max(fit) > NARROWEST:
+        fit[fit.index(max(fit))] -= 1
+    return fit

@@ -29,7 +29,7 @@ def hint_for(execution: Execution) -> str:
 def _most_common(execution: Execution, classes: Counter[ErrorClass]) -> str:
     error_class, _ = classes.most_common(1)[0]
     names = sorted({a.provider for a in execution.attempts if a.failure and a.failure.error_class is error_class})
-    who = " and ".join(names)
+    who = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
     left = {reason for _, reason in execution.left}
     if "deadline" in left:
         allowed_s = execution.deadline - execution.started
@@ -64,6 +64,10 @@ def _nobody_called(execution: Execution) -> str:
     if waiting:
         names = " and ".join(sorted(out.candidate.provider.id for out in waiting))
         return f"{names} cannot be called now; wait, or enable another provider"
+    asked = set(execution.operation.providers or ())
+    off = [out.candidate.provider.id for out in decision.excluded if out.reason == "disabled"]
+    if asked and asked <= set(off):
+        return f"{' and '.join(sorted(asked))} is disabled; provider-console providers enable {min(asked)}"
     missing = [out for out in decision.excluded if out.reason == "credential missing"]
     if missing:
         name = missing[0].candidate.missing
