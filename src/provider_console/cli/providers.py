@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
 
 from provider_console.cli.command import Command, console_for
-from provider_console.cli.exits import DONE
+from provider_console.cli.exits import DONE, FAILED
 from provider_console.cli.output import Output
+from provider_console.console.console import Console
 from provider_console.console.errors import BadRequest
 from provider_console.console.views import ProviderView
 
@@ -20,6 +24,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--sort", metavar="KEY", default="health_score", help="health_score, id, name, tier or state (health_score)"
     )
     parser.add_argument("--include-inactive", action="store_true", help="also what is disabled or not adopted")
+    parser.add_argument("--yes", action="store_true", help="adopt what was found without being asked")
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
@@ -48,9 +53,12 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
             raise BadRequest(f"providers {arguments.action} needs the ID of a provider", field="id")
         view = await console.provider(arguments.id)
         if arguments.action == "enable" and not view.configured:
-            view = await console.adopt_provider(arguments.id)
-            key = "no credential" if view.credential is None else f"the credential {view.credential.name}"
-            word = f"adopted: requests go to {view.base_url or 'its usual address'} with {key}"
+            if not await _agreed(console, view, output, yes=arguments.yes):
+                output.say("nothing was adopted")
+                return FAILED
+            credential = None if view.credential is None else view.credential.name
+            view = await console.adopt_provider(arguments.id, base_url=view.base_url, credential=credential)
+            word = f"adopted: {_whereto(view)}"
         else:
             view = await console.set_provider_enabled(arguments.id, enabled=arguments.action == "enable")
             word = f"{arguments.action}d"
@@ -59,6 +67,60 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
         else:
             output.line(f"{view.id} is {word}")
         return DONE
+
+
+async def _agreed(console: Console, view: ProviderView, output: Output, *, yes: bool) -> bool:
+    """Show where requests and the credential would go before anything goes there, and ask.
+
+    Raises:
+        BadRequest: there is nobody to ask, and no `--yes`.
+    """
+    said = [
+        f"{view.id} is not in use yet; adopted, {_whereto(view)}",
+        *_elsewhere(view, await console.providers(include_inactive=True)),
+    ]
+    if not yes and not sys.stdin.isatty():
+        raise BadRequest(f"{'; '.join(said)}; --yes adopts it", field="yes")
+    for sentence in said:
+        output.say(sentence)
+    if yes:
+        return True
+    sys.stderr.write("adopt? [y/N] ")
+    sys.stderr.flush()
+    return (await _answer()).strip().lower() in ("y", "yes")
+
+
+def _whereto(view: ProviderView) -> str:
+    key = "no credential" if view.credential is None else f"the credential {view.credential.name}"
+    return f"requests go to {view.base_url or 'its usual address'} (network {view.network}) with {key}"
+
+
+def _elsewhere(view: ProviderView, others: Sequence[ProviderView]) -> list[str]:
+    """Who else uses the credential, at another address."""
+    if view.credential is None:
+        return []
+    return [
+        f"{view.credential.name} is also the key of {other.id} at {other.base_url or 'its usual address'}"
+        for other in sorted(others, key=lambda other: other.id)
+        if other.credential is not None
+        and other.id != view.id
+        and other.credential.name == view.credential.name
+        and other.base_url != view.base_url
+    ]
+
+
+async def _answer() -> str:
+    """A line from the terminal; unlike a thread that reads, the wait for it ends with Ctrl-C."""
+    loop, typed = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(sys.stdin, typed.set)
+    except NotImplementedError:  # Windows
+        return await asyncio.to_thread(sys.stdin.readline)
+    try:
+        await typed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    return sys.stdin.readline()
 
 
 def _row(view: ProviderView) -> tuple[object, ...]:

@@ -56,8 +56,14 @@ class Console(Protocol):
         """Switch a configured provider on or off; kept over restarts."""
         ...
 
-    async def adopt_provider(self, provider_id: str) -> ProviderView:
-        """Write a discovered provider's table into the configuration, so that it is used."""
+    async def adopt_provider(self, provider_id: str, *, base_url: str | None, credential: str | None) -> ProviderView:
+        """Write a discovered provider's table into the configuration, so that it is used.
+
+        `base_url` and the name of the `credential` are those that the person saw and agreed to.
+
+        Raises:
+            Conflict: the provider says something else by now.
+        """
         ...
 
     async def health(self) -> SystemHealth:

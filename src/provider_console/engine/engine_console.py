@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from provider_console.console.errors import BadRequest, SecretRefused, StorageUnavailable
+from provider_console.console.errors import BadRequest, Conflict, SecretRefused, StorageUnavailable
 from provider_console.console.events import Event
 from provider_console.console.views import (
     AnalyticsView,
@@ -142,11 +142,15 @@ class EngineConsole:
         await self._engine.catalog.refresh()
         return await self.provider(provider_id)
 
-    async def adopt_provider(self, provider_id: str) -> ProviderView:
+    async def adopt_provider(self, provider_id: str, *, base_url: str | None, credential: str | None) -> ProviderView:
         """See `Console.adopt_provider`."""
         provider = self._lane(provider_id).provider
         if provider.configured:
             raise BadRequest(f"{provider_id} is configured already", field="provider")
+        if (provider.base_url, provider.credential) != (base_url, credential):
+            raise Conflict(
+                f"{provider_id} says another address or credential than it did; nothing was adopted, look at it again"
+            )
         section = self._parts.plugins.driver_section.get(provider.driver)
         if section is None:
             raise BadRequest(

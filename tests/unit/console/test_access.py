@@ -27,7 +27,7 @@ CANARY: Final = "canary-4711-value"
 ARGUMENTS: Final[dict[str, tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "provider": (("a",), {}),
     "set_provider_enabled": (("a",), {"enabled": False}),
-    "adopt_provider": (("a",), {}),
+    "adopt_provider": (("a",), {"base_url": "https://a.example", "credential": "A_KEY"}),
     "check": (("a",), {}),
     "operation": (("chat", {"text": CANARY}), {}),
     "execute": ((Operation(kind="chat", category="ai", payload={"text": CANARY}),), {}),
