@@ -127,6 +127,8 @@ def unfit(candidate: Candidate, operation: Operation) -> str | None:
     if candidate.held is not None:
         return candidate.held
     model = operation.payload.get("model")
+    if not isinstance(model, str):
+        model = None  # what is no name is the driver's to refuse
     if model is not None and provider.models and model not in provider.models:
         return f"has no model {model}"
     if candidate.models_out and (model or next(iter(provider.models), None)) in candidate.models_out:

@@ -259,7 +259,8 @@ class Caller:
         call_number: int | None = None,
     ) -> Result:
         provider = lane.provider
-        attempt.model = operation.payload.get("model") or next(iter(provider.models), None)
+        asked = operation.payload.get("model")
+        attempt.model = asked if isinstance(asked, str) and asked else next(iter(provider.models), None)
         attempt.price = provider.cost
         credential = None
         if provider.credential is not None and lane.driver.credential != "none":

@@ -59,6 +59,9 @@ def _operation(
     for key in options:
         if key not in _OPTIONS:
             raise BadRequest(f"unknown option {key!r}{did_you_mean(key, _OPTIONS)}", field=key)
+    for key in ("capabilities", "providers"):
+        if not all(isinstance(one, str) for one in options.get(key) or ()):
+            raise BadRequest(f"{key} are names", field="require" if key == "capabilities" else key)
     extra = tuple(options.pop("capabilities", None) or ())
     offered = {capability.partition(":")[0]: capability for capability in known_capabilities}
     for capability in extra:

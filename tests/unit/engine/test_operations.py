@@ -110,3 +110,20 @@ def test_what_was_typed_is_never_repeated_whole() -> None:
         built({"text": "x", "tone": "canary " * 1000})
 
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("value", [["hello"], {"a": 1}, 5, True])
+@pytest.mark.parametrize("field", ["text", "tone"])
+def test_a_field_of_text_takes_nothing_but_text(field: str, value: object) -> None:
+    with pytest.raises(BadRequest, match=f"{field} must be text") as caught:
+        built({"text": "hello", field: value})
+
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "options", [{"providers": [["a"]]}, {"capabilities": [5]}, {"category": ["ai"]}, {"category": {"ai": 1}}]
+)
+def test_an_option_that_is_no_name_where_one_belongs_is_a_bad_request(options: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest):
+        built({"text": "hello"}, options=options)

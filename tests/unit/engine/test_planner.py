@@ -172,3 +172,12 @@ async def test_what_is_kept_is_bounded_whatever_is_asked(current: Current) -> No
 
     assert len(planner._leaders) <= CACHE_ENTRIES
     assert len(planner._cache) <= CACHE_ENTRIES
+
+
+@pytest.mark.parametrize("model", [["a"], {"name": "a"}, 5])
+async def test_a_model_that_is_no_name_does_not_stop_a_decision(current: Current, model: object) -> None:
+    lanes = lanes_of("a", models=("small",))
+    lanes["a"].leave_out("large", 9.0)
+    planner = Planner(lanes, current)
+
+    assert leading(planner, 10.0, Operation(kind="chat", category="ai", payload={"model": model})) == "a"
