@@ -16,7 +16,7 @@ from provider_console.core.ports import Clock, HttpFactory, Memory, SecretStore,
 from provider_console.core.settings import Settings
 from provider_console.core.unify import unify
 from provider_console.engine.bus import Bus
-from provider_console.engine.lane import Lane
+from provider_console.engine.lane import NAMELESS, Lane
 from provider_console.sdk.driver import Call, Description, Driver
 from provider_console.sdk.errors import SdkError
 from provider_console.sdk.provider import Provider, ProviderDescriptor
@@ -125,7 +125,7 @@ class Catalog:
         if need == "none":
             lane.missing = None
         elif name is None:
-            lane.missing = "no credential is named" if need == "required" else None
+            lane.missing = NAMELESS if need == "required" else None
         else:
             secret = await self._secrets.get(name)
             lane.found(secret)

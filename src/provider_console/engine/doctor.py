@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from provider_console.console.views import CheckView, Finding, HealthState
 from provider_console.core.ports import StoreUnavailable
+from provider_console.engine.lane import NAMELESS
+from provider_console.engine.standing import span
 
 if TYPE_CHECKING:
     from provider_console.engine.engine import Engine
@@ -22,6 +24,7 @@ _WORKING: Final = frozenset({HealthState.HEALTHY, HealthState.DEGRADED})
 
 async def examine(engine: Engine) -> Sequence[Finding]:
     """Look at everything once, and probe every enabled provider."""
+    checks_run = _prober(engine)  # before it checks by itself
     findings = [
         _configuration(engine),
         await _keyring(engine),
@@ -33,7 +36,7 @@ async def examine(engine: Engine) -> Sequence[Finding]:
     ]
     findings += [finding async for finding in _providers_answer(engine)]
     findings.append(_slow(engine))
-    findings.append(_prober(engine))
+    findings.append(checks_run)
     return findings
 
 
@@ -163,10 +166,14 @@ async def _providers_answer(engine: Engine) -> AsyncIterator[Finding]:
 def _mend(engine: Engine, check: CheckView) -> str:
     lane = engine.catalog.lanes[check.provider]
     name = lane.provider.credential
+    # What a provider is configured in; a driver that no plugin gives a section to has none to name.
+    section = engine.parts.plugins.driver_section.get(lane.provider.driver, "SECTION")
+    if lane.missing == NAMELESS or (check.error_class == "authentication" and not name):
+        return f"provider-console config set {section}.providers.{check.provider}.credential NAME"
     if lane.missing is not None or check.error_class == "authentication":
-        return f"provider-console secrets set {name}" if name else f"name a credential for {check.provider}"
+        return f"provider-console secrets set {name}"
     if check.error_class in ("network", "timeout"):
-        key = f"{engine.parts.plugins.driver_section.get(lane.provider.driver)}.providers.{check.provider}.base_url"
+        key = f"{section}.providers.{check.provider}.base_url"
         return f"provider-console config get {key}, and see whether that address can be reached"
     return f"provider-console check {check.provider}"
 
@@ -191,7 +198,24 @@ def _slow(engine: Engine) -> Finding:
 
 
 def _prober(engine: Engine) -> Finding:
-    last = engine.prober.last_check_wall
-    if last is None:
-        return Finding(check="health checks run", ok=True, evidence="no provider is enabled, so nothing is checked")
-    return Finding(check="health checks run", ok=True, evidence="the last one was just now")
+    prober = engine.prober
+    failed = [failure for failure in engine.lifecycle.failures if "task prober " in failure]
+    overdue_s = prober.overdue_s
+    if failed or overdue_s is not None:
+        evidence = failed[0] if failed else f"nothing was checked for {span(overdue_s or 0.0)}"
+        return Finding(
+            check="health checks run",
+            ok=False,
+            evidence=evidence,
+            mend="restart the console; if it happens again, look at its log",
+        )
+    if not any(lane.provider.enabled for lane in engine.catalog.lanes.values()):
+        evidence = "no provider is enabled, so nothing is checked"
+    elif prober.last_check_wall is not None:
+        ago_s = max(0.0, engine.parts.clock.wall() - prober.last_check_wall)
+        evidence = f"the last one was {span(ago_s)} ago"
+    elif prober.scheduled:
+        evidence = "the first ones are under way"
+    else:
+        evidence = "no console is checking now; a command checks only when it is asked to"
+    return Finding(check="health checks run", ok=True, evidence=evidence)

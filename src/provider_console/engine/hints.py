@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from provider_console.engine.lane import NAMELESS
 from provider_console.engine.trace import Execution
 from provider_console.sdk.errors import ErrorClass
 
@@ -70,8 +71,11 @@ def _nobody_called(execution: Execution) -> str:
         return f"{' and '.join(sorted(asked))} is disabled; provider-console providers enable {min(asked)}"
     missing = [out for out in decision.excluded if out.reason == "credential missing"]
     if missing:
-        name = missing[0].candidate.missing
-        return f"store the credential: provider-console secrets set {name}"
+        candidate = missing[0].candidate
+        if candidate.missing == NAMELESS:
+            key = f"SECTION.providers.{candidate.provider.id}.credential"
+            return f"name its credential: provider-console config set {key} NAME"
+        return f"store the credential: provider-console secrets set {candidate.missing}"
     found = [out for out in decision.excluded if out.reason == "found, not adopted"]
     if found:
         return f"use what was found: provider-console providers enable {found[0].candidate.provider.id}"

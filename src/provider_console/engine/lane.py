@@ -23,6 +23,9 @@ SLOTS: Final = 8
 
 FOLD_CALLS: Final = 128
 
+NAMELESS: Final = ""
+"""What `Lane.missing` holds where a credential is needed and none is named: there is nothing to store yet."""
+
 STALE_INTERVALS: Final = 3
 """Without a word from probe or traffic for this many check intervals, a provider's state is no longer known."""
 
@@ -41,6 +44,7 @@ class Lane:
         "down_since",
         "down_since_wall",
         "driver",
+        "held_since",
         "history_latency_s",
         "history_median_s",
         "last_error",
@@ -95,7 +99,9 @@ class Lane:
         self.credential: Secret | None = None
         """The value last found, to notice when it changes."""
         self.missing: str | None = None
-        """The name of a credential that is needed and absent."""
+        """The name of a credential that is needed and absent; `NAMELESS` where none is named."""
+        self.held_since: float | None = None
+        """When the hold of its breaker was first seen; None: it is not held, as far as anybody looked."""
         self.models_out: dict[str | None, float] = {}
         self.history_latency_s: float | None = None
         """Its usual latency in earlier runs: the prior of its score."""
@@ -151,6 +157,18 @@ class Lane:
         elif self.up is not False:
             self.contradicted = True
 
+    def note_hold(self, now: float) -> None:
+        """Keep when a hold began: the breaker is held by whoever calls, and does not know the time."""
+        if self.breaker.held is None:
+            self.held_since = None
+        elif self.held_since is None:
+            self.held_since = now
+
+    def release(self) -> None:
+        """End the hold; a later one begins anew."""
+        self.breaker.release()
+        self.held_since = None
+
     def hear(self, *, ok: bool) -> bool:
         """One word of evidence; whether `up` is another one now. A change takes two words in a row."""
         if self.up is ok:
@@ -168,7 +186,7 @@ class Lane:
         """Note what stands under the credential's name now: another value than the last one ends a hold."""
         self.missing = self.provider.credential if secret is None else None
         if secret is not None and secret != self.credential:
-            self.breaker.release()
+            self.release()
             self.credential = secret
 
     def leave_out(self, model: str | None, now: float) -> None:

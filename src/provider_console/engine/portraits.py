@@ -15,10 +15,11 @@ from provider_console.console.views import (
     iso,
 )
 from provider_console.core.ports import CheckRow
+from provider_console.core.scoring import wilson
 from provider_console.core.settings import Settings
 from provider_console.core.window import merge_figures
 from provider_console.engine.lane import Lane
-from provider_console.engine.standing import category_medians, lane_score, state_of
+from provider_console.engine.standing import category_medians, lane_score, state_of, usual_median
 from provider_console.engine.trace import score_view
 from provider_console.sdk.context import CredentialInfo
 
@@ -47,8 +48,8 @@ def provider_view(
 ) -> ProviderView:
     """One provider with its health of this moment."""
     provider = lane.provider
-    median_s = next((medians[c] for c in provider.categories if c in medians), None)
-    score = lane_score(lane, now=now, settings=settings, median_s=median_s)
+    score = lane_score(lane, now=now, settings=settings, median_s=usual_median(provider, medians))
+    low, high = wilson(score.successes, score.samples)
     state, why = state_of(lane, now=now, settings=settings, total=score.total)
     figures = lane.window.figures(now)
     down_s = None if lane.down_since is None else now - lane.down_since
@@ -84,6 +85,8 @@ def provider_view(
             breaker=lane.breaker.state(now).value,
             terms=score_view(score),
             success_rate=_rate(figures.successes, figures.requests),
+            success_low=round(100 * low, 1),
+            success_high=round(100 * high, 1),
             p50_ms=figures.p50_ms,
             p95_ms=figures.p95_ms,
             last_check=None if last is None else iso(last.at),
@@ -149,7 +152,7 @@ def analytics_view(lanes: Sequence[Lane], *, provider: str | None, now: float, s
     merged = lanes[0].window.figures(now) if len(lanes) == 1 else merge_figures([lane.window for lane in lanes], now)
     score = None
     if provider is not None and lanes:
-        median_s = next((medians[c] for c in lanes[0].provider.categories if c in medians), None)
+        median_s = usual_median(lanes[0].provider, medians)
         score = round(lane_score(lanes[0], now=now, settings=settings, median_s=median_s).total, 1)
     return AnalyticsView(
         provider=provider,

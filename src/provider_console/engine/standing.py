@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from provider_console.console.views import HealthState
 from provider_console.core.breaker import BreakerState, Hold
 from provider_console.core.scoring import Score, Standing, base_points, score
 from provider_console.core.settings import Settings
-from provider_console.engine.lane import STALE_INTERVALS, Lane
+from provider_console.engine.lane import NAMELESS, STALE_INTERVALS, Lane
+from provider_console.sdk.provider import Provider
 
 DEFAULT_LATENCY_S: Final = 2.0
 """What a provider is taken to need when neither it nor its category has any history."""
@@ -52,11 +53,18 @@ def category_medians(lanes: Iterable[Lane], *, now: float) -> dict[str, float]:
     return {category: statistics.median(values) for category, values in seen.items()}
 
 
+def usual_median(provider: Provider, medians: Mapping[str, float]) -> float | None:
+    """The median (s) a provider is measured by: that of its first category that has one in `category_medians`."""
+    return next((medians[category] for category in provider.categories if category in medians), None)
+
+
 def state_of(lane: Lane, *, now: float, settings: Settings, total: float) -> tuple[HealthState, str]:
     """The state of a provider with its `total` score, and the words for it. The first that applies."""
     provider, breaker = lane.provider, lane.breaker
     if not provider.enabled:
         return HealthState.OFF, "disabled" if provider.configured else "found, not adopted"
+    if lane.missing == NAMELESS:
+        return HealthState.HELD, "no credential is named"
     if lane.missing is not None:
         return HealthState.HELD, f"credential missing: {lane.missing}"
     breaker.refusal(now)  # looking drops a hold whose time has passed

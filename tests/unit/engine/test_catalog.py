@@ -13,6 +13,7 @@ from provider_console.adapters.memory import MemoryDisk
 from provider_console.console.errors import OperationFailed
 from provider_console.console.events import CatalogChanged
 from provider_console.core.breaker import Hold
+from provider_console.engine.lane import NAMELESS
 from provider_console.sdk import Description, ErrorClass, ProviderDescriptor, SdkError, Secret
 
 
@@ -274,7 +275,7 @@ def test_a_call_that_found_no_key_holds_only_until_there_is_one() -> None:
 
 
 NEEDS = [
-    ("required", None, "no credential is named"),
+    ("required", None, NAMELESS),
     ("required", "A_KEY", "A_KEY"),
     ("optional", None, None),
     ("optional", "A_KEY", "A_KEY"),
