@@ -67,6 +67,8 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     units: Mapping[str, float] = {}
     cost: float | None = None
+    first_content_ms: float | None = None
+    """When the first content of a stream came; None: there was none."""
 
 
 class ExecutionBegun(msgspec.Struct, frozen=True, kw_only=True):

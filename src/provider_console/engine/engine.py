@@ -176,7 +176,9 @@ class Engine:
         latencies: dict[str, list[float]] = {}
         for row in await self.parts.usage.attempts(since=wall - 86_400.0, limit=HISTORY_ATTEMPTS):
             if row.ok:
-                latencies.setdefault(row.provider, []).append(row.duration_ms / 1000)
+                # A stream takes as long as its text is; what counts is how soon it began.
+                latency_ms = row.duration_ms if row.first_content_ms is None else row.first_content_ms
+                latencies.setdefault(row.provider, []).append(latency_ms / 1000)
         for name, values in latencies.items():
             lane = self.catalog.lanes.get(name)
             if lane is not None:

@@ -164,6 +164,7 @@ class Execution:
             model=attempt.model,
             units=attempt.units,
             cost=price(attempt.units, attempt.price),
+            first_content_ms=None if attempt.first_content_s is None else _ms(attempt.first_content_s),
         )
 
 

@@ -199,7 +199,7 @@ async def test_a_newer_database_is_left_untouched(tmp_path: Path) -> None:
     message = await refusal(path)
 
     assert message.count("\n") == 0
-    assert all(part in message for part in (str(path), "version 99", "knows 1", "PROVIDER_CONSOLE_HOME"))
+    assert all(part in message for part in (str(path), "version 99", "knows 2", "PROVIDER_CONSOLE_HOME"))
     assert contents(tmp_path) == before
 
 

@@ -189,3 +189,35 @@ async def _reloaded(it: Any, text: str) -> None:
 
 def _broken() -> PluginView:
     return PluginView(name="broken", package="broken", version="1", state="quarantined", reason="it raised")
+
+
+def test_checks_that_stopped_are_said_and_the_doctors_own_do_not_count() -> None:
+    async def history() -> list[tuple[bool, str]]:
+        async with bench(provider("a"), background=True) as it:
+            found = []
+
+            async def look() -> None:
+                (finding,) = [f for f in await it.console.doctor() if f.check == "health checks run"]
+                assert finding.ok is (finding.mend is None)
+                found.append((finding.ok, finding.evidence))
+
+            await it.clock.sleep(70.0)
+            await look()
+
+            it.engine.prober._due["a"] = 1e9
+            await it.clock.sleep(200.0)
+            await look()
+            it.engine.lifecycle.failures.append("the background task prober failed with KeyError; restart the console")
+            await look()
+            return found
+
+    healthy, silent, failed = play(history, seeds=[1])
+    assert healthy[0]
+    assert (silent[0], "nothing was checked for 3 m" in silent[1]) == (False, True)
+    assert (failed[0], "KeyError" in failed[1]) == (False, True)
+
+
+def test_a_command_that_runs_once_says_that_nobody_checks() -> None:
+    finding = examined(provider("a"))["health checks run"]
+
+    assert (finding.ok, "no console is checking" in finding.evidence) == (True, True)

@@ -6,14 +6,14 @@ import contextlib
 from typing import Any
 
 import pytest
-from tests.unit.engine.workbench import ScriptedDriver, bench, chat, classed, failing, play, provider, refused
+from tests.unit.engine.workbench import ScriptedDriver, bench, chat, classed, failing, play, provider, refused, streamed
 
 from provider_console.adapters.memory import MemoryDisk, MemoryLock
 from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.console.errors import Reported
 from provider_console.console.views import HealthState
 from provider_console.core.breaker import Hold
-from provider_console.core.ports import CheckRow
+from provider_console.core.ports import AttemptRow, CheckRow
 from provider_console.sdk import ErrorClass, ProbeResult, Rung, Secret
 from provider_console.testing.simulation import SimClock
 
@@ -320,3 +320,50 @@ def test_a_provider_without_a_named_credential_is_told_to_get_one_named() -> Non
     command = "provider-console config set SECTION.providers.a.credential NAME"
     assert command in hint
     assert mend == command
+
+
+# --- what is recalled of latencies -----------------------------------------------------------------------------------
+
+
+def test_a_stream_is_remembered_by_how_soon_it_began() -> None:
+    async def history() -> tuple[float | None, float | None]:
+        disk, clock = MemoryDisk(), SimClock()
+        for number, (duration_ms, first_ms) in enumerate([(60_000.0, 800.0), (90_000.0, 900.0), (700.0, None)]):
+            disk.attempts.append(
+                AttemptRow(
+                    execution_id=f"E{number}",
+                    provider="a",
+                    kind="chat",
+                    category="ai",
+                    attempt=1,
+                    at=clock.wall() - 60.0,
+                    duration_ms=duration_ms,
+                    timeout_ms=15_000.0,
+                    delay_before_ms=0.0,
+                    ok=True,
+                    absorbed=False,
+                    counted=0.0,
+                    first_content_ms=first_ms,
+                )
+            )
+        async with bench(provider("a"), disk=disk, clock=clock) as it:
+            return it.lanes["a"].history_latency_s, it.lanes["a"].history_median_s
+
+    assert play(history) == (0.8, 0.8)
+
+
+def test_when_a_stream_began_goes_on_record() -> None:
+    async def history() -> list[tuple[float | None, float]]:
+        async with bench(provider("a")) as it:
+
+            async def speak(_call: Any) -> Any:
+                return streamed(it.clock, "Hel", "lo", every_s=2.0)
+
+            it.driver.say("a", speak, "done")
+            for _ in range(2):
+                await it.engine.executor.execute(chat())
+            await it.engine.recorder.flush()
+            rows = sorted(await it.usage.attempts(provider="a"), key=lambda row: row.at)
+            return [(row.first_content_ms, row.duration_ms) for row in rows]
+
+    assert play(history) == [(2_000.0, 4_000.0), (None, 0.0)]

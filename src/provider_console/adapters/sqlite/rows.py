@@ -20,7 +20,8 @@ CUT: Final = "… [cut]"
 
 ATTEMPT_COLUMNS: Final = (
     "execution_id, provider, kind, category, attempt, at, duration_ms, timeout_ms, delay_before_ms, ok, absorbed, "
-    "counted, error_class, http_status, provider_code, message, retry_after_ms, model, units, cost"
+    "counted, error_class, http_status, provider_code, message, retry_after_ms, model, units, cost, "
+    "first_content_ms"
 )
 CHECK_COLUMNS: Final = (
     "provider, at, state, passed, score, rung, latency_ms, error_class, message, event, out_ms, manual"
@@ -94,6 +95,7 @@ def attempt_values(row: AttemptRow) -> tuple[Any, ...]:
         row.model if row.model is None else message(row.model),
         _json(row.units).decode() if row.units else None,
         row.cost,
+        row.first_content_ms,
     )
 
 
