@@ -135,7 +135,7 @@ async def test_a_used_up_period_fails_the_probe_and_a_part_of_it_is_told() -> No
         return WireDouble(reply({"character_count": count, "character_limit": 500_000}))
 
     passed = await DeepL().probe(call(DeepL(), usage(125_000), secret="key"))
-    assert (passed.rung, passed.quota_used) == ("quota", 0.25)
+    assert (passed.rung, passed.detail) == ("quota", "125,000 of 500,000 characters used")
     with pytest.raises(ProviderError) as caught:
         await DeepL().probe(call(DeepL(), usage(500_000), secret="key"))
     assert caught.value.error_class is ErrorClass.QUOTA

@@ -170,7 +170,11 @@ class CredentialView(View, frozen=True, kw_only=True):
 
 
 class ProviderHealth(View, frozen=True, kw_only=True):
-    """How a provider is. `why` says the state in words, with what happens next."""
+    """How a provider is. `why` says the state in words, with what happens next.
+
+    `success_low` and `success_high` bound its success rate, recent calls counting most (Wilson, z = 1): far apart
+    where little is known. `success_rate` is that of the whole window.
+    """
 
     state: HealthState
     why: str
@@ -178,6 +182,8 @@ class ProviderHealth(View, frozen=True, kw_only=True):
     breaker: str
     terms: ScoreView
     success_rate: float | None = None
+    success_low: float | None = None
+    success_high: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
     last_check: str | None = None

@@ -21,21 +21,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What follows from an error class.
 
     `retries` is how often the same provider is asked again: None as often as the policy allows, 0 never.
-    `weight` is what one failure counts against the provider. `moves_on` says that another provider may be
-    asked at all, `ends` that the operation ends unless the condition of its row holds.
+    `weight` is what one failure counts against the provider.
     """
 
     retries: int | None = 0
     jitter: Jitter = "none"
     weight: float = 0.0
     breaker: Literal["counts", "ignores"] = "ignores"
-    moves_on: bool = True
-    ends: bool = False
 
 
 _TRANSIENT: Final = Rule(retries=None, jitter="full", weight=1.0, breaker="counts")
 _SETTLED: Final = Rule()
-_CONDITIONAL: Final = Rule(ends=True)
 
 RULES: Final[Mapping[ErrorClass, Rule]] = MappingProxyType(
     {
@@ -51,12 +47,12 @@ RULES: Final[Mapping[ErrorClass, Rule]] = MappingProxyType(
         ErrorClass.SERVER_ERROR: _TRANSIENT,
         ErrorClass.BAD_RESULT: Rule(weight=0.5, breaker="counts"),
         # On to the next only when the driver says that the objection is this provider's own.
-        ErrorClass.INVALID_REQUEST: _CONDITIONAL,
+        ErrorClass.INVALID_REQUEST: _SETTLED,
         # On to the next only with `on_refusal = "next"`.
-        ErrorClass.CONTENT_REFUSED: _CONDITIONAL,
+        ErrorClass.CONTENT_REFUSED: _SETTLED,
         # On to the next only where a larger context is declared.
-        ErrorClass.CONTEXT_TOO_LONG: _CONDITIONAL,
-        ErrorClass.CANCELLED: Rule(moves_on=False, ends=True),
+        ErrorClass.CONTEXT_TOO_LONG: _SETTLED,
+        ErrorClass.CANCELLED: _SETTLED,
         ErrorClass.UNKNOWN: Rule(retries=1, jitter="full", weight=0.5, breaker="counts"),
     }
 )
@@ -89,11 +85,6 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     never_left: bool = False
     retryable: bool = True
     kind: str | None = None
-
-    @property
-    def rule(self) -> Rule:
-        """The row of the table for this failure's class."""
-        return RULES[self.error_class]
 
 
 Hook = Callable[[Exception], ErrorClass | None]

@@ -51,8 +51,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     """A score and what it is made of.
 
     `samples` and `successes` are the decayed counts behind the reliability, `latency_s` the decayed log-mean behind
-    the response, `low` and `high` the bounds (0 to 1) of the success rate (Wilson, z = 1): shown, never ranked by,
-    because that starves new providers.
+    the response.
     """
 
     total: float
@@ -62,8 +61,6 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     samples: float
     successes: float
     latency_s: float
-    low: float
-    high: float
 
 
 class Stats:
@@ -155,7 +152,6 @@ def score(stats: Stats, now: float, *, base: float, threshold_s: float, prior_la
     latency_s = stats.latency_s(now, prior_s=prior_latency_s) or prior_latency_s
     response = response_points(latency_s, threshold_s=threshold_s)
     reliability = reliability_points(successes, events)
-    low, high = wilson(successes, events)
     return Score(
         total=base + response + reliability,
         base=base,
@@ -164,13 +160,13 @@ def score(stats: Stats, now: float, *, base: float, threshold_s: float, prior_la
         samples=events,
         successes=successes,
         latency_s=latency_s,
-        low=low,
-        high=high,
     )
 
 
 def wilson(successes: float, events: float) -> tuple[float, float]:
     """Bounds of a success rate (Wilson score interval, z = 1); (0, 1) without events.
+
+    Shown, never ranked by: that starves new providers.
 
     >>> wilson(0, 0), [round(bound, 2) for bound in wilson(9, 10)]
     ((0.0, 1.0), [0.77, 0.96])

@@ -50,14 +50,10 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A passed probe. `rung` is what answered; `description` what it happened to learn on the way.
-
-    `quota_used` is the used part of a quota, 0 to 1, where the answer told.
-    """
+    """A passed probe. `rung` is what answered; `description` what it happened to learn on the way."""
 
     rung: RungName
     detail: str = ""
-    quota_used: float | None = None
     description: Description | None = None
 
 

@@ -214,7 +214,6 @@ class DriverConformance:
             result = await setting.driver.probe(self.make_call(setting))
             assert isinstance(result, ProbeResult)
             assert result.rung in ("configuration", "reach", "authentication", "quota")
-            assert result.quota_used is None or 0 <= result.quota_used <= 1
             assert (setting.server.count(), setting.server.count(lane="work")) == (1, 0)
 
     @pytest.mark.asyncio

@@ -15,9 +15,7 @@ PRIORITY, SCORE = ORDERS["priority"], ORDERS["score"]
 
 
 def score(total: float) -> Score:
-    return Score(
-        total=total, base=40, response=20, reliability=total - 60, samples=0, successes=0, latency_s=1, low=0, high=1
-    )
+    return Score(total=total, base=40, response=20, reliability=total - 60, samples=0, successes=0, latency_s=1)
 
 
 def provider(provider_id: str, **changes: Any) -> Provider:

@@ -37,7 +37,7 @@ def _provider(provider_id: str, enabled: bool, tier: Any, categories: tuple[str,
 
 
 def _score(total: float) -> Score:
-    return Score(total=total, base=0, response=0, reliability=total, samples=0, successes=0, latency_s=1, low=0, high=1)
+    return Score(total=total, base=0, response=0, reliability=total, samples=0, successes=0, latency_s=1)
 
 
 @st.composite

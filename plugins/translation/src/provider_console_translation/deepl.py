@@ -128,9 +128,7 @@ class DeepL(Driver):
                 error_class=ErrorClass.QUOTA,
             )
         return ProbeResult(
-            rung="quota",
-            detail=f"{usage.character_count:,} of {usage.character_limit:,} characters used",
-            quota_used=usage.character_count / usage.character_limit,
+            rung="quota", detail=f"{usage.character_count:,} of {usage.character_limit:,} characters used"
         )
 
 
