@@ -16,7 +16,6 @@ from provider_console.console.views import (
 )
 from provider_console.core.ports import CheckRow
 from provider_console.core.scoring import wilson
-from provider_console.core.scoring import wilson
 from provider_console.core.settings import Settings
 from provider_console.core.window import merge_figures
 from provider_console.engine.lane import Lane
@@ -50,7 +49,6 @@ def provider_view(
     """One provider with its health of this moment."""
     provider = lane.provider
     score = lane_score(lane, now=now, settings=settings, median_s=usual_median(provider, medians))
-    low, high = wilson(score.successes, score.samples)
     low, high = wilson(score.successes, score.samples)
     state, why = state_of(lane, now=now, settings=settings, total=score.total)
     figures = lane.window.figures(now)
@@ -87,8 +85,6 @@ def provider_view(
             breaker=lane.breaker.state(now).value,
             terms=score_view(score),
             success_rate=_rate(figures.successes, figures.requests),
-            success_low=round(100 * low, 1),
-            success_high=round(100 * high, 1),
             success_low=round(100 * low, 1),
             success_high=round(100 * high, 1),
             p50_ms=figures.p50_ms,
