@@ -74,14 +74,15 @@ def test_a_file_mended_to_what_is_in_force_ends_the_complaint() -> None:
 
 def test_what_runs_keeps_the_settings_it_began_with() -> None:
     async def history() -> tuple[int, int]:
-        async with bench(provider("a"), background=True) as it:
-            it.driver.always["a"] = refused()
+        # Each has a provider of its own: five failures of two operations open a breaker.
+        async with bench(provider("a"), provider("b"), background=True) as it:
+            it.driver.always |= {"a": refused(), "b": refused()}
             async with asyncio.TaskGroup() as group:
-                running = group.create_task(_failed(it))
+                running = group.create_task(_failed(it, "a"))
                 await it.clock.sleep(0.01)
                 it.settings.edit("[engine]\nmax_retries = 1\n")
                 await it.engine.desk.reload()
-                later = group.create_task(_failed(it))
+                later = group.create_task(_failed(it, "b"))
             return running.result(), later.result()
 
     assert play(history) == (5, 1)
@@ -190,9 +191,9 @@ def test_a_text_can_be_tried_without_using_it() -> None:
     assert play(history) == 5
 
 
-async def _failed(it: Any) -> int:
+async def _failed(it: Any, *providers: str) -> int:
     with pytest.raises(OperationFailed) as caught:
-        await it.engine.executor.execute(chat())
+        await it.engine.executor.execute(chat(providers=providers or None))
     return len(caught.value.report.attempts)
 
 
