@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_make_run_is_the_headless_demo() -> None:
-    planned = subprocess.run(["make", "--dry-run", "run"], cwd=ROOT, capture_output=True, text=True, check=True)
+    planned = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "run"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
 
     assert planned.stdout.splitlines()[-1].endswith("provider-console demo --headless")
 

@@ -118,13 +118,6 @@ MUTANTS: tuple[Mutant, ...] = (
         seeds=(1,),
     ),
     Mutant(
-        "Retry-After is no floor",
-        "core/backoff.py",
-        "    if failure.retry_after_s:\n",
-        "    if failure.retry_after_s is not None and failure.retry_after_s < 0:\n",
-        seeds=(45,),
-    ),
-    Mutant(
         "a stream retried after its first content",
         "engine/executor.py",
         "            if execution.committed or not self._repeatable(execution, failure):\n",
@@ -268,7 +261,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a provider that is off is called",
         "engine/executor.py",
-        '            if not lane.provider.enabled:\n                return "disabled"\n',
+        '            if lane.retired or not lane.provider.enabled:\n                return "disabled"\n',
         "",
         seeds=(192,),
     ),
@@ -303,8 +296,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the console's cancel leaves the caller's task cancelled",
         "engine/executor.py",
-        "            execution.task.uncancel()\n",
-        "",
+        "            if not execution.cancel_requested or execution.task.uncancel() > 0:\n",
+        "            if not execution.cancel_requested:\n",
         seeds=(0,),
     ),
 )

@@ -9,6 +9,9 @@ from provider_console.sdk import ErrorClass
 ENOUGH = 50
 """In so many of 2,000 histories at least (engine.md, section 13)."""
 
+FEW = 20
+"""Enough for a reason to go on from a provider: some of them take a rare meeting of two operations."""
+
 LEFT = (
     "attempts exhausted",
     "budget",
@@ -57,4 +60,4 @@ WANTED = (
 
 def poor(spread: Counter[str], *, enough: int = ENOUGH) -> dict[str, int]:
     """What occurs in fewer histories than it should."""
-    return {name: spread[name] for name in WANTED if spread[name] < enough}
+    return {name: spread[name] for name in WANTED if spread[name] < (FEW if name.startswith("left ") else enough)}

@@ -31,20 +31,27 @@ class _Quiet(RotatingFileHandler):
 
 @contextmanager
 def log_to(places: Places, *, level: str, redactor: Redactor) -> Iterator[None]:
-    """Send the console's log to `console.log` in the log folder; at the end the logger is as it was before."""
+    """Send the console's log to `console.log` in the log folder, while the block runs.
+
+    Several consoles of one process each have their file, and may close in any order: the last one resets the level.
+    """
     logger = logging.getLogger(LOGGER)
-    before = logger.level, logger.propagate
     handler = _handler(places, redactor)
+    handler.setLevel(level.upper())
     logger.addHandler(handler)
-    logger.setLevel(level.upper())
-    logger.propagate = False
+    _settle(logger)
     try:
         yield
     finally:
         logger.removeHandler(handler)
         handler.close()
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
+        _settle(logger)
+
+
+def _settle(logger: logging.Logger) -> None:
+    """Let through what any of the open files wants."""
+    levels = [handler.level for handler in logger.handlers if isinstance(handler, _Quiet)]
+    logger.setLevel(min(levels, default=logging.NOTSET))
 
 
 def _handler(places: Places, redactor: Redactor) -> logging.Handler:
