@@ -36,6 +36,7 @@ from provider_console.engine.plugins import Plugins
 from provider_console.engine.prober import Prober
 from provider_console.engine.recorder import Recorder
 from provider_console.engine.settings_desk import SettingsDesk
+from provider_console.sdk.errors import ErrorClass
 
 log = logging.getLogger(__name__)
 
@@ -168,17 +169,31 @@ class Engine:
                 "the record says unknown_crashed"
             )
         await self.prober.recall()
-        await self._recall_latencies()
+        await self._recall_attempts()
 
-    async def _recall_latencies(self) -> None:
-        """The prior of each provider's latency, and its median of the day, from the attempts on record."""
-        wall = self.parts.clock.wall()
+    async def _recall_attempts(self) -> None:
+        """What is on record of each provider: its usual latency of the day, and the live window of the last minutes.
+
+        So a command that runs once knows what the commands before it met, and a restart forgets nothing.
+        """
+        now, wall = self.parts.clock.monotonic(), self.parts.clock.wall()
+        window_s = self.settings().health.performance_window / 1000
         latencies: dict[str, list[float]] = {}
-        for row in await self.parts.usage.attempts(since=wall - 86_400.0, limit=HISTORY_ATTEMPTS):
+        rows = await self.parts.usage.attempts(since=wall - 86_400.0, limit=HISTORY_ATTEMPTS)
+        for row in reversed(rows):
+            # A stream takes as long as its text is; what counts is how soon it began.
+            latency_s = (row.duration_ms if row.first_content_ms is None else row.first_content_ms) / 1000
+            lane = self.catalog.lanes.get(row.provider)
+            age_s = wall - row.at - row.duration_ms / 1000
             if row.ok:
-                # A stream takes as long as its text is; what counts is how soon it began.
-                latency_ms = row.duration_ms if row.first_content_ms is None else row.first_content_ms
-                latencies.setdefault(row.provider, []).append(latency_ms / 1000)
+                latencies.setdefault(row.provider, []).append(latency_s)
+            if lane is None or not 0 <= age_s < window_s:
+                continue
+            if row.ok:
+                lane.succeeded(now - age_s, latency_s)
+            elif row.counted > 0 and row.error_class is not None:
+                error_class = ErrorClass(row.error_class)
+                lane.failed(now - age_s, row.duration_ms / 1000, weight=row.counted, error_class=error_class)
         for name, values in latencies.items():
             lane = self.catalog.lanes.get(name)
             if lane is not None:
