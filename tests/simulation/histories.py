@@ -43,8 +43,6 @@ from provider_console.testing.scripted import (
 CONVERGES_S = 330.0
 MAX_STEPS = 3_000_000
 
-logging.getLogger("provider_console").setLevel(logging.CRITICAL)
-
 
 @dataclass(frozen=True)
 class Played:
@@ -629,6 +627,10 @@ def play(seed: int, *, tell: bool = False) -> Played:
         Broken, SimulationError: what went wrong, with a note that says how to replay it.
     """
     history = History(plan(seed), tell=tell)
+    logger = logging.getLogger("provider_console")
+    level = logger.level
+    # What providers and sources are made to do wrong here would fill the output.
+    logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
@@ -642,4 +644,6 @@ def play(seed: int, *, tell: bool = False) -> Played:
         if tell:
             error.add_note("\n".join(history.log))
         raise
+    finally:
+        logger.setLevel(level)
     return Played(seed, result.trace, result.steps, result.time_s, history.counts, history.log)
