@@ -182,7 +182,7 @@ async def everything(console: Any, engine: Any, echo: Echo) -> None:
             engine.catalog.lanes.clear()
             await engine.catalog.refresh()
             for name, lane in sorted(engine.catalog.lanes.items()):
-                await tried(lambda lane=lane: engine.prober._look(lane, manual=True))
+                await tried(lambda lane=lane: engine.checker._look(lane, manual=True))
                 lane.breaker.release()
                 kind = "translate" if "translation" in lane.provider.categories else "chat"
                 payload = {"text": "Hello", "from": "en", "to": "es"} if kind == "translate" else {"text": "Hello"}

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import math
 from asyncio import CancelledError, current_task
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
 from provider_console.console.events import AttemptEnded, AttemptStarted
-from provider_console.core.backoff import COOLDOWN_MAX_S
-from provider_console.core.breaker import Hold
-from provider_console.core.classify import RULES, Failure, Hook, classify
+from provider_console.core.classify import RULES, Failure
 from provider_console.core.ports import Clock, HttpFactory, SecretStore
 from provider_console.core.text import clean_content, clean_text
 from provider_console.core.transport import recognise
 from provider_console.engine.bus import Bus
 from provider_console.engine.lane import Lane
+from provider_console.engine.sorter import Sorter
 from provider_console.engine.timers import Timer, Timers
 from provider_console.engine.trace import Attempt, Execution
 from provider_console.sdk.driver import Call
@@ -82,8 +81,7 @@ class Caller:
         secrets: SecretStore,
         bus: Bus,
         order_changed: Callable[[], None],
-        classify_hooks: Sequence[Hook] = (),
-        redact: Callable[[str], str] = str,
+        sorter: Sorter,
     ) -> None:
         self._kinds = kinds
         self._now = clock.monotonic
@@ -92,8 +90,7 @@ class Caller:
         self._secrets = secrets
         self._bus = bus
         self._order_changed = order_changed
-        self._hooks = classify_hooks
-        self._redact = redact
+        self._sorter = sorter
         self.timers = Timers()
 
     async def attempt(
@@ -204,30 +201,21 @@ class Caller:
 
     def _hold(self, lane: Lane, attempt: Attempt, failure: Failure, now: float) -> None:
         """Keep the provider, or one of its models, from being called for as long as its answer asks for."""
-        breaker, error_class = lane.breaker, failure.error_class
-        if failure.retry_after_s and RULES[error_class].retries != 0:
-            breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))
-        elif error_class is ErrorClass.AUTHENTICATION:
-            # One that is missing keeps the provider out by itself, until it is there.
-            if lane.missing is None:
-                breaker.hold(Hold.NEEDS_AUTH)
-        elif error_class is ErrorClass.QUOTA:
-            reset_s = failure.resets_after_s or failure.retry_after_s
-            breaker.hold(Hold.QUOTA, until=None if reset_s is None else now + reset_s)
-        elif error_class is ErrorClass.PERMISSION:
+        changed = lane.obey(failure, now)
+        if failure.error_class is ErrorClass.PERMISSION:
             lane.leave_out(attempt.model, now)
-        elif error_class is not ErrorClass.UNKNOWN or not breaker.unknown_failure(now):
-            return
-        self._order_changed()
+            changed = True
+        elif failure.error_class is ErrorClass.UNKNOWN:
+            changed = lane.breaker.unknown_failure(now) or changed
+        if changed:
+            self._order_changed()
 
     def _classify(
         self, error: BaseException, attempt: Attempt, execution: Execution, timer: Timer | None = None
     ) -> Failure:
         if timer is not None and timer.expired and isinstance(error, TimeoutError):
             return _timed_out(attempt, execution, timer)
-        if isinstance(error, SystemExit):
-            return Failure(error_class=ErrorClass.UNKNOWN, message="the driver tried to end the program")
-        return classify(error, hooks=self._hooks, safe=self._redact)
+        return self._sorter.sort(error)
 
     # --- the call itself ---------------------------------------------------------------------------------------
 

@@ -144,7 +144,7 @@ def _providers_found(engine: Engine) -> Finding:
 
 async def _providers_answer(engine: Engine) -> AsyncIterator[Finding]:
     lanes = [lane for _, lane in sorted(engine.catalog.lanes.items()) if lane.provider.enabled]
-    checks = await engine.prober.check_all(lanes)
+    checks = await engine.checker.check_all(lanes)
     await engine.recorder.flush()
     for check in checks:
         good = check.state in _WORKING
@@ -211,8 +211,8 @@ def _prober(engine: Engine) -> Finding:
         )
     if not any(lane.provider.enabled for lane in engine.catalog.lanes.values()):
         evidence = "no provider is enabled, so nothing is checked"
-    elif prober.last_check_wall is not None:
-        ago_s = max(0.0, engine.parts.clock.wall() - prober.last_check_wall)
+    elif engine.checker.last_check_wall is not None:
+        ago_s = max(0.0, engine.parts.clock.wall() - engine.checker.last_check_wall)
         evidence = f"the last one was {span(ago_s)} ago"
     elif prober.scheduled:
         evidence = "the first ones are under way"

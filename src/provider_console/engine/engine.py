@@ -29,6 +29,7 @@ from provider_console.core.settings import Settings
 from provider_console.engine.bus import Bus
 from provider_console.engine.caller import Caller
 from provider_console.engine.catalog import Catalog
+from provider_console.engine.checker import Checker
 from provider_console.engine.executor import Executor
 from provider_console.engine.lifecycle import Lifecycle, outlast
 from provider_console.engine.planner import Planner
@@ -36,6 +37,8 @@ from provider_console.engine.plugins import Plugins
 from provider_console.engine.prober import Prober
 from provider_console.engine.recorder import Recorder
 from provider_console.engine.settings_desk import SettingsDesk
+from provider_console.engine.sorter import Sorter
+from provider_console.engine.stored_checks import StoredChecks
 from provider_console.sdk.errors import ErrorClass
 
 log = logging.getLogger(__name__)
@@ -100,21 +103,35 @@ class Engine:
             on_breaker=self._breaker_moved,
         )
         self.planner = Planner(self.catalog.lanes, self.desk.current, parts.plugins.rankers)
-        hooks = tuple(parts.plugins.classify_hooks)
-        self.prober = Prober(
+        sorter = Sorter(parts.plugins.classify_hooks, parts.redact)
+        self.checker = Checker(
             lanes=self.catalog.lanes,
             settings=self.settings,
-            store=parts.usage,
             secrets=parts.secrets,
             http=parts.http,
             recorder=self.recorder,
             clock=parts.clock,
-            rng=parts.rng,
             bus=self.bus,
-            lock=parts.lock,
+            sorter=sorter,
             on_change=self.planner.invalidate,
-            hooks=hooks,
-            redact=parts.redact,
+        )
+        self.stored_checks = StoredChecks(
+            lanes=self.catalog.lanes,
+            settings=self.settings,
+            store=parts.usage,
+            secrets=parts.secrets,
+            clock=parts.clock,
+            checker=self.checker,
+            on_change=self.planner.invalidate,
+        )
+        self.prober = Prober(
+            lanes=self.catalog.lanes,
+            settings=self.settings,
+            checker=self.checker,
+            stored=self.stored_checks,
+            clock=parts.clock,
+            rng=parts.rng,
+            lock=parts.lock,
         )
         self.caller = Caller(
             kinds=parts.plugins.kinds,
@@ -122,9 +139,8 @@ class Engine:
             http=parts.http,
             secrets=parts.secrets,
             bus=self.bus,
+            sorter=sorter,
             order_changed=self.planner.invalidate,
-            classify_hooks=hooks,
-            redact=parts.redact,
         )
         self.executor = Executor(
             lanes=self.catalog.lanes,
@@ -168,7 +184,7 @@ class Engine:
                 f"{len(crashed)} execution{'s' * (len(crashed) > 1)} had no end when the console stopped; "
                 "the record says unknown_crashed"
             )
-        await self.prober.recall()
+        await self.stored_checks.believe()
         await self._recall_attempts()
 
     async def _recall_attempts(self) -> None:
@@ -225,7 +241,7 @@ class Engine:
 
     def _breaker_moved(self, provider_id: str, before: BreakerState, after: BreakerState) -> None:
         self.planner.invalidate()
-        self.prober.breaker_moved(provider_id, before, after)
+        self.checker.breaker_moved(provider_id, before, after)
 
     async def stop(self, grace_s: float) -> None:
         """Drain, and write what there is to write."""

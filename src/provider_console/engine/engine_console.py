@@ -174,10 +174,10 @@ class EngineConsole:
         engine = self._engine
         if not engine.prober.probing:
             with contextlib.suppress(StoreUnavailable):  # said in the notices
-                await engine.prober.recall()
+                await engine.stored_checks.believe()
         return system_health(
             await self._views(),
-            last_check=engine.prober.last_check_wall,
+            last_check=engine.checker.last_check_wall,
             next_check=engine.prober.next_check_wall,
             probing=engine.prober.probing,
             notices=await self.notices(),
@@ -204,7 +204,7 @@ class EngineConsole:
             lanes = [lane for _, lane in sorted(engine.catalog.lanes.items()) if lane.provider.enabled]
         else:
             lanes = [self._lane(provider_id)]
-        checks = await engine.prober.check_all(lanes)
+        checks = await engine.checker.check_all(lanes)
         await engine.recorder.flush()
         return checks
 
@@ -373,7 +373,7 @@ class EngineConsole:
         lanes = [lane for lane in self._engine.catalog.lanes.values() if lane.provider.credential == name]
         if not lanes:
             raise BadRequest(f"no provider uses {name}; name it as `credential` in a provider's table", field="name")
-        checks = await self._engine.prober.check_all([lane for lane in lanes if lane.provider.enabled])
+        checks = await self._engine.checker.check_all([lane for lane in lanes if lane.provider.enabled])
         await self._engine.recorder.flush()
         return checks
 

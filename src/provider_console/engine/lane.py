@@ -6,9 +6,10 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from provider_console.core.breaker import Breaker, BreakerState
+from provider_console.core.backoff import COOLDOWN_MAX_S
+from provider_console.core.breaker import Breaker, BreakerState, Hold
 from provider_console.core.budget import TokenBucket
-from provider_console.core.classify import PERMISSION_LEFT_OUT_S
+from provider_console.core.classify import PERMISSION_LEFT_OUT_S, QUOTA_PROBE_S, RULES, Failure
 from provider_console.core.scoring import Stats
 from provider_console.core.settings import Settings
 from provider_console.core.window import Window
@@ -30,6 +31,17 @@ STALE_INTERVALS: Final = 3
 """Without a word from probe or traffic for this many check intervals, a provider's state is no longer known."""
 
 
+CHECK_JITTER: Final = 0.1
+"""The share of the check interval that chance moves each check by, either way."""
+
+QUOTA_REST_S: Final = QUOTA_PROBE_S * (1 + CHECK_JITTER)
+"""The longest rest between two probes of a provider whose quota is used up."""
+
+_PROVES_KEY: Final = frozenset({"authentication", "quota", "paid"})
+_PROVES_QUOTA: Final = frozenset({"quota", "paid"})
+_HELD_BY: Final = {ErrorClass.AUTHENTICATION: Hold.NEEDS_AUTH, ErrorClass.QUOTA: Hold.QUOTA}
+
+
 class Lane:
     """The mutable side of one provider. Times are monotonic seconds."""
 
@@ -42,7 +54,6 @@ class Lane:
         "contradicted",
         "credential",
         "down_since",
-        "down_since_wall",
         "driver",
         "held_since",
         "history_latency_s",
@@ -92,7 +103,6 @@ class Lane:
         self.contradicted = False
         """The last word contradicts `up`, and waits for a second one: the prober asks again about 1 s later."""
         self.down_since: float | None = None
-        self.down_since_wall: float | None = None
         self.last_failed = False
         """Whether the last result here was a failure: a hop to it then costs a budget token."""
         self.last_error: str | None = None
@@ -168,6 +178,36 @@ class Lane:
         """End the hold; a later one begins anew."""
         self.breaker.release()
         self.held_since = None
+
+    def obey(self, failure: Failure, now: float) -> bool:
+        """Keep away for as long as an answer asks for, be it to a call or to a probe; whether anything is other now."""
+        if failure.retry_after_s and RULES[failure.error_class].retries != 0:
+            self.breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))
+            return True
+        hold = _HELD_BY.get(failure.error_class)
+        if hold is Hold.NEEDS_AUTH and self.missing is None:
+            # A key that is missing keeps the provider out by itself, until it is there.
+            self.breaker.hold(hold)
+        elif hold is Hold.QUOTA:
+            reset_s = failure.resets_after_s or failure.retry_after_s
+            self.breaker.hold(hold, until=None if reset_s is None else now + reset_s)
+        return hold is not None
+
+    def ends_hold(self, rung: str, at: float) -> bool:
+        """Whether a probe that passed at a moment (monotonic) ends the hold.
+
+        Where no free rung proves a quota and no reset is known, time has to do: the next call is the trial then.
+        """
+        breaker = self.breaker
+        if breaker.held is Hold.NEEDS_AUTH:
+            return rung in _PROVES_KEY
+        if breaker.held is not Hold.QUOTA:
+            return False
+        if rung in _PROVES_QUOTA:
+            return True
+        if breaker.held_until is not None or any(one.free and one.name in _PROVES_QUOTA for one in self.driver.rungs):
+            return False
+        return self.held_since is not None and at - self.held_since >= QUOTA_PROBE_S
 
     def hear(self, *, ok: bool) -> bool:
         """One word of evidence; whether `up` is another one now. A change takes two words in a row."""

@@ -243,7 +243,7 @@ def test_what_this_process_learnt_later_is_not_overruled_by_a_row() -> None:
             )
             await clock.sleep(1.0)
             await it.engine.executor.execute(chat())
-            await it.engine.prober.recall()
+            await it.engine.stored_checks.believe()
             return it.lanes["a"].breaker.held
 
     assert play(history) is None
@@ -302,7 +302,7 @@ def test_who_left_is_forgotten() -> None:
             it.source.descriptors.pop()
             await it.engine.catalog.refresh()
             await it.clock.sleep(5.0)
-            return set(it.engine.prober._states)
+            return set(it.engine.checker.states)
 
     assert play(history) == {"a"}
 
