@@ -112,8 +112,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "Retry-After ignored by other operations",
-        "engine/caller.py",
-        "            breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))\n",
+        "engine/lane.py",
+        "            self.breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))\n",
         "            pass\n",
         seeds=(1,),
     ),
