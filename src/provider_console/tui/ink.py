@@ -1,0 +1,185 @@
+"""Lines of text with the ink each part is painted in: what screens say, before any terminal is involved.
+
+An ink is a token of the theme (`visual.md` of the design, and docs/themes.md): `text`, `muted`, `faint`, `line`,
+`rule`, `head`, `accent`, the states `ok`, `warn`, `bad`, `held`, and their fills `okf`, `warnf`, `badf`. Widths are
+cells of the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+INKS: Final = (
+    "text", "muted", "faint", "line", "rule", "head", "accent",
+    "ok", "warn", "bad", "held", "okf", "warnf", "badf",
+)  # fmt: skip
+"""Every ink there is."""
+
+
+class Span(NamedTuple):
+    """Text in one ink. It is data: never read as markup."""
+
+    text: str
+    ink: str = "text"
+    bold: bool = False
+    underline: bool = False
+
+
+Line = tuple[Span, ...]
+"""One row of a page, from the left."""
+
+BLANK: Final[Line] = ()
+
+
+def line(*parts: Span | str) -> Line:
+    """A line of spans; a plain string is in the ink of text."""
+    return tuple(part if isinstance(part, Span) else Span(part) for part in parts if part)
+
+
+def muted(text: str) -> Span:
+    """Labels, headers, explanations, and whatever is healthy."""
+    return Span(text, "muted")
+
+
+def faint(text: str) -> Span:
+    """Ticks, identifiers, zeros, what is missing."""
+    return Span(text, "faint")
+
+
+def head(text: str) -> Span:
+    """The first clause of a headline, a title, a name in trouble."""
+    return Span(text, "head", bold=True)
+
+
+def strong(text: str) -> Span:
+    """Totals, and the figure that matters in a sentence."""
+    return Span(text, "text", bold=True)
+
+
+def key(text: str) -> Span:
+    """What can be pressed."""
+    return Span(text, "accent")
+
+
+def width_of(content: Line) -> int:
+    """Cells that a line takes.
+
+    >>> width_of(line("en›es", muted(" 東京")))
+    10
+    """
+    return sum(cell_len(span.text) for span in content)
+
+
+def cut(content: Line, cells: int, *, ellipsis: str = "…") -> Line:
+    """A line of at most `cells` cells; where something is lost, it ends in an ellipsis.
+
+    >>> cut(line("LibreTranslate"), 8)[0].text
+    'LibreTr…'
+    """
+    if width_of(content) <= cells:
+        return content
+    left = max(0, cells - cell_len(ellipsis))
+    kept: list[Span] = []
+    for span in content:
+        size = cell_len(span.text)
+        if size > left:
+            kept.append(span._replace(text=set_cell_size(span.text, left).rstrip() + ellipsis[:cells]))
+            break
+        kept.append(span)
+        left -= size
+    return tuple(kept)
+
+
+class Cell(NamedTuple):
+    """A line at its place in a row: from column `at`, or with its right edge at it (exclusive)."""
+
+    at: int
+    content: Line
+    width: int | None = None
+    right: bool = False
+
+
+def left(at: int, *parts: Span | str, width: int | None = None) -> Cell:
+    """Text that starts at a column, cut to a width."""
+    return Cell(at, line(*parts), width)
+
+
+def right(edge: int, *parts: Span | str, width: int | None = None) -> Cell:
+    """Figures that end at a column (exclusive), cut to a width."""
+    return Cell(edge, line(*parts), width, right=True)
+
+
+def row(*cells: Cell, width: int) -> Line:
+    """Cells put at their columns, from the left; one that would overlap its neighbour is moved or cut.
+
+    >>> "".join(span.text for span in row(left(2, "DeepL"), right(14, "100"), width=20))
+    '  DeepL    100'
+    """
+    spans: list[Span] = []
+    at = 0
+    for cell in cells:
+        content = cell.content if cell.width is None else cut(cell.content, cell.width)
+        size = width_of(content)
+        start = max(cell.at - size if cell.right else cell.at, at)
+        if start >= width:
+            break
+        if start > at:
+            spans.append(Span(" " * (start - at)))
+        content = cut(content, width - start)
+        spans.extend(content)
+        at = start + width_of(content)
+    return tuple(spans)
+
+
+def plain(content: Line) -> str:
+    """A line's text alone."""
+    return "".join(span.text for span in content)
+
+
+def wrap(content: Line, cells: int, *, limit: int = 1_000) -> list[Line]:
+    """A line broken at spaces into lines of at most `cells` cells; at most `limit` of them.
+
+    >>> [plain(part) for part in wrap(line("La casa ", strong("es roja"), "."), 9)]
+    ['La casa', 'es roja.']
+    """
+    cells = max(1, cells)
+    lines: list[Line] = []
+    current: list[Span] = []
+    used = 0
+    for word in _words(content):
+        size = cell_len(word.text.rstrip())
+        if used and used + size > cells:
+            lines.append(_stripped(current))
+            current, used = [], 0
+            if len(lines) >= limit:
+                return lines
+        while cell_len(word.text.rstrip()) > cells:
+            piece = set_cell_size(word.text, cells).rstrip() or word.text[:1]
+            lines.append((word._replace(text=piece),))
+            word = word._replace(text=word.text[len(piece) :])
+            if len(lines) >= limit:
+                return lines
+        current.append(word)
+        used += cell_len(word.text)
+    if current:
+        lines.append(_stripped(current))
+    return lines
+
+
+def _words(content: Line) -> Iterable[Span]:
+    for span in content:
+        start = 0
+        while start < len(span.text):
+            end = span.text.find(" ", start)
+            end = len(span.text) if end < 0 else end + 1
+            while end < len(span.text) and span.text[end] == " ":
+                end += 1
+            yield span._replace(text=span.text[start:end])
+            start = end
+
+
+def _stripped(spans: list[Span]) -> Line:
+    return (*spans[:-1], spans[-1]._replace(text=spans[-1].text.rstrip()))

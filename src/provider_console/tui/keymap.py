@@ -1,0 +1,27 @@
+"""Which method of the console an action needs, and which modes there are.
+
+What a key does is said once, in the `BINDINGS` of the screen it works on: the last row, the help and the palette are
+made from those.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MODES: Final = (("health", "Health"), ("execution", "Execution"))
+"""The modes in the order of their digits: name and title."""
+
+NEEDS: Final = {
+    "check": "check",
+    "check_all": "check",
+    "toggle": "set_provider_enabled",
+    "credential": "set_secret",
+    "test_credential": "test_secret",
+    "run": "execute",
+    "run_again": "execute",
+    "dry_run": "explain",
+    "explain": "explain",
+    "cancel": "cancel",
+    "adopt": "adopt_provider",
+}
+"""The console's method behind an action; what is not listed needs none."""

@@ -1,0 +1,68 @@
+"""What a screen holds of the world: the console, once it is open, and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from provider_console.console.console import Console
+from provider_console.console.errors import ConsoleError
+from provider_console.tui.state import Change
+
+Opener = Callable[[], AbstractAsyncContextManager[Console]]
+"""Opens the console. Called in the terminal's own loop after the first paint."""
+
+
+class Clock(Protocol):
+    """Wall time in seconds since 1970, and sleep."""
+
+    def wall(self) -> float:
+        """Now."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the first paint needs, read from the configuration alone.
+
+    `names` are the configured providers', `theme`, `glyphs`, `charts` the settings of `[appearance]`.
+    """
+
+    names: tuple[str, ...] = ()
+    user: str = ""
+    environment: str = ""
+    theme: str = "console-dark"
+    glyphs: str = "unicode"
+    charts: str = "braille"
+    problem: str | None = None
+
+
+class Link:
+    """The console and the way back into the state, for screens. `console` raises until the engine is open."""
+
+    def __init__(self, clock: Clock, change: Callable[[Change], None], sandbox: Opener | None = None) -> None:
+        self.clock = clock
+        self.change = change
+        self.sandbox = sandbox
+        self._console: Console | None = None
+
+    def hold(self, console: Console | None) -> None:
+        """Use this console from now on."""
+        self._console = console
+
+    @property
+    def console(self) -> Console:
+        """The console.
+
+        Raises:
+            ConsoleError: it is not open yet.
+        """
+        if self._console is None:
+            raise ConsoleError("the engine is still starting; try again in a second")
+        return self._console

@@ -1,0 +1,135 @@
+"""Brings what happens from the console into the state: one listener, and reads of what events do not carry.
+
+A `Gap` in the events is answered by a full read, so a local and a remote console behave alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from provider_console.console import events
+from provider_console.console.console import Console
+from provider_console.console.errors import ConsoleError
+from provider_console.tui.link import Clock
+from provider_console.tui.state import Change, ProvidersRead, Read, Ticked, Unanswered
+
+PERIOD_S: Final = 0.25
+"""How often what changed is read: a person sees no difference, and 1,000 events cost four reads."""
+SLOW_S: Final = 2.0
+"""How often figures and coverage are read while things happen."""
+FEW: Final = 20
+"""So many changed providers are read one by one; more, by reading the whole map."""
+PATIENCE_S: Final = 3.0
+"""A console that has not answered a read for so long is shown as stale."""
+
+
+class Pump:
+    """Reads a console and tells of every change."""
+
+    def __init__(self, console: Console, *, clock: Clock, tell: Callable[[Change], None]) -> None:
+        self._console = console
+        self._clock = clock
+        self._tell = tell
+        self._changed: set[str] = set()
+        self._everything = True
+        self._figures = True
+        self._recent = True
+
+    async def run(self) -> None:
+        """Listen and read until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._read())
+
+    async def _listen(self) -> None:
+        async for event in self._console.events():
+            self._note(event)
+            self._tell(event)
+
+    def _note(self, event: events.Event) -> None:
+        match event:
+            case events.HealthChecked():
+                self._changed.add(event.check.provider)
+            case events.ProviderStateChanged() | events.BreakerChanged():
+                self._changed.add(event.provider)
+            case events.AttemptEnded():
+                self._changed.add(event.attempt.provider)
+            case events.ExecutionEnded():
+                self._figures = self._recent = True
+            case events.CatalogChanged() | events.SettingsReloaded() | events.SettingsRejected() | events.Gap():
+                self._everything = True
+            case _:
+                pass
+
+    async def _read(self) -> None:
+        slow_at = 0.0
+        while True:
+            now = self._clock.wall()
+            if now >= slow_at or self._everything:
+                slow_at = now + SLOW_S
+                await self._ask(self._read_slowly)
+            if self._changed or self._everything:
+                await self._ask(self._read_changed)
+            await self._clock.sleep(PERIOD_S)
+
+    async def _ask(self, question: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await question()
+        except TimeoutError:
+            self._everything = True
+            self._tell(Unanswered(self._clock.wall()))
+        except ConsoleError as error:
+            self._everything = True
+            self._tell(Unanswered(self._clock.wall(), error.message))
+
+    async def _read_changed(self) -> None:
+        if self._everything or len(self._changed) > FEW:
+            fields = await self._whole_map()
+            self._everything = False
+            self._changed.clear()
+            self._say(fields)
+            return
+        changed, self._changed = self._changed, set()
+        views = []
+        for provider_id in changed:
+            try:
+                views.append(await self._console.provider(provider_id))
+            except ConsoleError:
+                # It left the map meanwhile.
+                self._everything = True
+        self._tell(ProvidersRead(self._clock.wall(), tuple(views)))
+
+    async def _whole_map(self) -> Mapping[str, Any]:
+        health = await self._console.health()
+        return {
+            "health": health,
+            "checks": {key: tuple(value) for key, value in (await self._console.recent_checks()).items()},
+            "coverage": tuple(await self._console.coverage()),
+            "trends": await self._console.trends(),
+            "config_problem": (await self._console.config()).problem,
+        }
+
+    async def _read_slowly(self) -> None:
+        fields: dict[str, Any] = {"coverage": tuple(await self._console.coverage())}
+        if self._figures:
+            self._figures = False
+            fields["figures"] = await self._console.figures()
+            fields["trends"] = await self._console.trends()
+        if self._recent:
+            self._recent = False
+            fields["recent"] = tuple(await self._console.executions(limit=100))
+        self._say(fields)
+
+    def _say(self, fields: Mapping[str, Any]) -> None:
+        self._tell(Read(self._clock.wall(), fields))
+
+
+async def tick(clock: Clock, tell: Callable[[Change], None]) -> None:
+    """Tell of each second that passes."""
+    while True:
+        now = clock.wall()
+        tell(Ticked(now))
+        await clock.sleep(1.0 - now % 1.0 + 0.001)

@@ -1,0 +1,46 @@
+"""The last filter before the terminal, and what is left on it when the program breaks."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Final
+
+from rich.console import RenderableType
+from rich.segment import Segment
+from rich.text import Text
+from rich.traceback import Traceback
+from textual.color import Color
+from textual.filter import LineFilter
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""C0, C1, DEL and the marks that reorder text. A line that reaches the terminal needs none of them."""
+
+
+class ControlFilter(LineFilter):
+    """Replaces whatever could steer the terminal, wherever it came from; drops links, whose target is foreign text."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments without control characters and links."""
+        return [_harmless(segment) for segment in segments]
+
+
+def _harmless(segment: Segment) -> Segment:
+    text, style, control = segment
+    if control:
+        return segment
+    if _CONTROL.search(text):
+        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    if style is not None and style.link:
+        style = style.update_link(None)
+    return Segment(text, style)
+
+
+def crash_report() -> RenderableType:
+    """The exception being handled, without the values of its frames."""
+    kind, error, trace = sys.exc_info()
+    if kind is None or error is None:
+        return Text("Provider Console ended without saying why; the log file has the rest.")
+    return Traceback.from_exception(kind, error, trace, show_locals=False, width=None, word_wrap=True)
+
+

@@ -1,0 +1,125 @@
+"""What every mode has: the navigation above, the keys below, the state from the app."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from textual.app import ComposeResult
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from provider_console.console.errors import ConsoleError
+from provider_console.tui.glyphs import Glyphs, glyphs
+from provider_console.tui.keymap import MODES, NEEDS
+from provider_console.tui.link import Link
+from provider_console.tui.pages.frame import standing
+from provider_console.tui.state import State
+from provider_console.tui.widgets.keys import Key, Keys
+from provider_console.tui.widgets.nav import Nav
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+MINIMUM: Final = (60, 16)
+"""Below this size one sentence says so."""
+
+
+class ConsoleScreen(Screen[None]):
+    """A mode. A subclass composes its `body` and fills it in `show`."""
+
+    MODE = ""
+    AUTO_FOCUS = "Table"
+
+    state: reactive[State] = reactive(State(now=0.0), always_update=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = dict(MODES).get(self.MODE, "")
+
+    @property
+    def link(self) -> Link:
+        """The console and the way back into the state."""
+        link: Link = self.app.link  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
+        return link
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The marks in use."""
+        return glyphs(self.state.glyphs)
+
+    def compose(self) -> ComposeResult:
+        """Navigation, body, keys."""
+        yield Nav(MODES, self.MODE)
+        yield from self.body()
+        yield Keys()
+
+    def body(self) -> ComposeResult:
+        """What the mode shows between the navigation and the keys."""
+        yield from ()
+
+    def show(self) -> None:
+        """Put the state on the screen."""
+
+    def on_mount(self) -> None:
+        """Show what is known."""
+        self.state = self.app.state  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
+        self._show_all()
+
+    def on_screen_resume(self) -> None:
+        """Show what changed meanwhile."""
+        self.state = self.app.state  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
+
+    def watch_state(self) -> None:
+        """Show the new state."""
+        if self.is_mounted:
+            self._show_all()
+
+    def on_resize(self) -> None:
+        """Lay out anew for the size that there is now."""
+        if self.is_mounted:
+            self._show_all()
+
+    def _show_all(self) -> None:
+        self.query_one(Nav).show(
+            standing(self.state, self.size.width, self.glyphs), rule=self.glyphs.rule, accent=self.glyphs.bar
+        )
+        self.show_keys()
+        self.show()
+
+    # --- keys ---------------------------------------------------------------------------------------------------
+
+    def show_keys(self) -> None:
+        """Make the last row from the bindings that are active here."""
+        keys, palette = [], None
+        for _key, binding, enabled, _tooltip in self.active_bindings.values():
+            if not binding.show or not binding.description:
+                continue
+            display = binding.key_display or self.app.get_key_display(binding)
+            key = Key(display, binding.description, binding.action, enabled, last=binding.action == "help")
+            if binding.action == "command_palette":
+                palette = key._replace(display="ctrl+p")
+            elif all(known.action != key.action for known in keys):
+                keys.append(key)
+        self.query_one(Keys).show(keys, palette)
+
+    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
+        """A key was clicked."""
+        await self.run_action(message.action)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """None, muted, where the role may not: what it needs is said when it is tried."""
+        method = NEEDS.get(action)
+        return None if method is not None and self.state.may(method) else True
+
+    # --- the console --------------------------------------------------------------------------------------------
+
+    def ask(self, question: Awaitable[Any], *, group: str = "ask") -> None:
+        """Run something of the console beside the keys; what it refuses is said."""
+
+        async def answered() -> None:
+            try:
+                await question
+            except ConsoleError as error:
+                self.notify(error.message, severity="error", markup=False)
+
+        self.run_worker(answered(), group=group)

@@ -1,0 +1,360 @@
+"""Everything the terminal knows, as one frozen value, and the pure function that makes the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import singledispatch
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from provider_console.console import events
+from provider_console.console.views import HealthState, Left
+
+if TYPE_CHECKING:
+    from provider_console.console.views import (
+        AttemptView,
+        CheckView,
+        CoverageEntry,
+        ExecutionReport,
+        ExecutionSummary,
+        FiguresView,
+        ProviderView,
+        SurveyView,
+        SystemHealth,
+        TrendView,
+        Who,
+    )
+
+CHECKS_KEPT: Final = 60
+"""Checks remembered of a provider: half an hour at the usual interval."""
+HAPPENINGS_KEPT: Final = 500
+"""What happened, newest last; the audit trail and the log keep the rest."""
+RUNS_KEPT: Final = 100
+"""Executions followed as they happen."""
+TEXT_KEPT: Final = 1 << 20
+"""Characters of a streamed result kept to be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of what just happened: when (wall seconds), to whom, what sort of thing, in words.
+
+    `state` is a `HealthState`'s word where the line has one, else empty.
+    """
+
+    at: float
+    subject: str
+    sort: Literal["check", "request", "breaker", "state", "console"]
+    words: str
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A call that has not ended: `started` is a wall time in seconds, waits and limits are milliseconds."""
+
+    provider: str
+    attempt: int
+    started: float
+    delay_before_ms: float
+    timeout_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An execution as it is seen from here: live while `report` is None."""
+
+    execution_id: str
+    operation: str
+    category: str
+    started: float
+    providers: tuple[str, ...] = ()
+    attempts: tuple[AttemptView, ...] = ()
+    underway: Underway | None = None
+    left: tuple[Left, ...] = ()
+    text: str = ""
+    report: ExecutionReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checking:
+    """A round of checks that somebody asked for: who still has to answer, out of how many, since when (wall s)."""
+
+    waiting: frozenset[str]
+    total: int
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the screens show. Times are wall seconds; None is "not known yet"."""
+
+    now: float
+    names: tuple[str, ...] = ()
+    """Names of the configured providers, there before anything else is."""
+    user: str = ""
+    environment: str = ""
+    who: Who | None = None
+    open: bool = False
+    failure: str | None = None
+    """Why the engine could not be opened."""
+    answered_at: float | None = None
+    """When the engine last answered."""
+    stale_since: float | None = None
+    """Since when it has not answered."""
+    health: SystemHealth | None = None
+    providers: Mapping[str, ProviderView] = field(default_factory=lambda: MappingProxyType({}))
+    coverage: tuple[CoverageEntry, ...] = ()
+    figures: FiguresView | None = None
+    trends: Mapping[str, TrendView] = field(default_factory=lambda: MappingProxyType({}))
+    checks: Mapping[str, tuple[CheckView, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    checking: Checking | None = None
+    recent: tuple[ExecutionSummary, ...] = ()
+    runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
+    happenings: tuple[Happening, ...] = ()
+    config_problem: str | None = None
+    store_problem: str | None = None
+    survey: SurveyView | None = None
+    glyphs: str = "unicode"
+    charts: str = "braille"
+
+    def may(self, method: str) -> str | None:
+        """None where this person may call a method of the console, else why not."""
+        return None if self.who is None else self.who.may.get(method)
+
+    def name_of(self, provider_id: str) -> str:
+        """A provider's name as it is shown."""
+        view = self.providers.get(provider_id)
+        return view.name if view is not None else provider_id
+
+
+# --- what changes it, beside the console's events -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """A second passed."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Fields of the state read anew from the console."""
+
+    at: float
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvidersRead:
+    """Some providers read anew."""
+
+    at: float
+    providers: tuple[ProviderView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The console did not answer in time, or said that it cannot."""
+
+    at: float
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAsked:
+    """Somebody asked for checks."""
+
+    at: float
+    providers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDone:
+    """The checks that were asked for are over."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContentArrived:
+    """A piece of a streamed result."""
+
+    execution_id: str
+    text: str
+
+
+Change = (
+    events.Event | Ticked | Read | ProvidersRead | Unanswered | CheckAsked | CheckDone | ContentArrived
+)
+
+
+@singledispatch
+def _apply(change: object, state: State) -> State:
+    return state
+
+
+def reduce(state: State, change: Change) -> State:
+    """The state after a change. Pure: same state and change, same answer."""
+    return _apply(change, state)
+
+
+@_apply.register
+def _ticked(change: Ticked, state: State) -> State:
+    return replace(state, now=change.now)
+
+
+@_apply.register
+def _read(change: Read, state: State) -> State:
+    fields = dict(change.fields)
+    health = fields.get("health")
+    if health is not None:
+        fields["providers"] = {view.id: view for view in health.providers}
+    if "trends" in fields or "checks" in fields:
+        fields = {name: _frozen(value) for name, value in fields.items()}
+    return replace(state, answered_at=change.at, stale_since=None, **fields)
+
+
+def _frozen(value: Any) -> Any:
+    return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
+
+
+@_apply.register
+def _providers_read(change: ProvidersRead, state: State) -> State:
+    known = {**state.providers, **{view.id: view for view in change.providers}}
+    return replace(state, answered_at=change.at, stale_since=None, providers=known)
+
+
+@_apply.register
+def _unanswered(change: Unanswered, state: State) -> State:
+    return replace(state, stale_since=state.stale_since or change.at, failure=change.failure or state.failure)
+
+
+@_apply.register
+def _check_asked(change: CheckAsked, state: State) -> State:
+    waiting = change.providers | (state.checking.waiting if state.checking else frozenset())
+    total = len(waiting) if state.checking is None else state.checking.total + len(change.providers)
+    started = change.at if state.checking is None else state.checking.started
+    return replace(state, checking=Checking(waiting, total, started))
+
+
+@_apply.register
+def _check_done(_change: CheckDone, state: State) -> State:
+    return replace(state, checking=None)
+
+
+@_apply.register
+def _content(change: ContentArrived, state: State) -> State:
+    return _with_run(state, change.execution_id, lambda run: replace(run, text=(run.text + change.text)[:TEXT_KEPT]))
+
+
+# --- the console's events -----------------------------------------------------------------------------------------
+
+
+@_apply.register
+def _started(event: events.ExecutionStarted, state: State) -> State:
+    run = Run(event.execution_id, event.operation, event.category, event.at, event.providers)
+    runs = {**state.runs, event.execution_id: run}
+    for old in list(runs)[: max(0, len(runs) - RUNS_KEPT)]:
+        del runs[old]
+    return replace(state, runs=runs)
+
+
+@_apply.register
+def _attempt_started(event: events.AttemptStarted, state: State) -> State:
+    underway = Underway(event.provider, event.attempt, event.at, event.delay_before_ms, event.timeout_ms)
+    return _with_run(state, event.execution_id, lambda run: replace(run, underway=underway))
+
+
+@_apply.register
+def _attempt_ended(event: events.AttemptEnded, state: State) -> State:
+    return _with_run(
+        state,
+        event.execution_id,
+        lambda run: replace(run, underway=None, attempts=(*run.attempts, event.attempt)),
+    )
+
+
+@_apply.register
+def _provider_left(event: events.ProviderLeft, state: State) -> State:
+    left = Left(provider=event.provider, reason=event.reason)
+    return _with_run(state, event.execution_id, lambda run: replace(run, left=(*run.left, left)))
+
+
+@_apply.register
+def _execution_ended(event: events.ExecutionEnded, state: State) -> State:
+    report = event.report
+    state = _with_run(state, report.execution_id, lambda run: replace(run, underway=None, report=report))
+    for attempt in report.attempts:
+        if attempt.status == "error":
+            words = f"{report.operation} · {attempt.error_class or 'error'}"
+            if attempt.absorbed and report.provider:
+                words += f" · absorbed, {state.name_of(report.provider)} answered"
+            state = _happened(state, Happening(event.at, attempt.provider, "request", words, HealthState.UNHEALTHY))
+    return state
+
+
+@_apply.register
+def _checked(event: events.HealthChecked, state: State) -> State:
+    check = event.check
+    kept = (*state.checks.get(check.provider, ()), check)[-CHECKS_KEPT:]
+    checking = state.checking
+    if checking is not None:
+        waiting = checking.waiting - {check.provider}
+        checking = replace(checking, waiting=waiting) if waiting else None
+    state = replace(state, checks={**state.checks, check.provider: kept}, checking=checking)
+    if check.passed is False:
+        words = f"failed · {check.message or check.error_class or 'no answer'}"
+        state = _happened(state, Happening(event.at, check.provider, "check", words, check.state))
+    return state
+
+
+@_apply.register
+def _state_changed(event: events.ProviderStateChanged, state: State) -> State:
+    return _happened(state, Happening(event.at, event.provider, "state", event.why, event.after))
+
+
+@_apply.register
+def _breaker(event: events.BreakerChanged, state: State) -> State:
+    words = f"{event.before} › {event.after}"
+    return _happened(state, Happening(event.at, event.provider, "breaker", words))
+
+
+@_apply.register
+def _reloaded(event: events.SettingsReloaded, state: State) -> State:
+    state = replace(state, config_problem=None)
+    return _happened(state, Happening(event.at, "console", "console", f"configuration {event.revision} in force"))
+
+
+@_apply.register
+def _rejected(event: events.SettingsRejected, state: State) -> State:
+    state = replace(state, config_problem=event.problem)
+    return _happened(state, Happening(event.at, "console", "console", event.problem, HealthState.UNHEALTHY))
+
+
+@_apply.register
+def _catalog(event: events.CatalogChanged, state: State) -> State:
+    return _happened(state, Happening(event.at, "console", "console", f"{len(event.providers)} providers found"))
+
+
+@_apply.register
+def _quarantined(event: events.PluginQuarantined, state: State) -> State:
+    words = f"plugin put aside · {event.reason}"
+    return _happened(state, Happening(event.at, event.plugin, "console", words, HealthState.UNHEALTHY))
+
+
+@_apply.register
+def _store_troubled(event: events.StoreTroubled, state: State) -> State:
+    state = replace(state, store_problem=event.problem)
+    return _happened(state, Happening(event.at, "console", "console", event.problem, HealthState.UNHEALTHY))
+
+
+def _with_run(state: State, execution_id: str, change: Callable[[Run], Run]) -> State:
+    run = state.runs.get(execution_id)
+    return state if run is None else replace(state, runs={**state.runs, execution_id: change(run)})
+
+
+def _happened(state: State, happening: Happening) -> State:
+    return replace(state, happenings=(*state.happenings, happening)[-HAPPENINGS_KEPT:])

@@ -1,0 +1,54 @@
+"""The base of widgets that paint lines of ink."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from provider_console.tui.ink import INKS, Line, Span, cut, width_of
+
+
+class Painted(Widget):
+    """A widget whose rows are lines of ink. The colours of the inks are the theme's, given in tcss."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"ink--{ink}" for ink in INKS), "ink--selected"}
+    DEFAULT_CSS = "\n".join(
+        ["Painted {", *(f"  & > .ink--{ink} {{ color: $pc-{ink}; }}" for ink in INKS)]
+        + ["  & > .ink--selected { background: $pc-sel; }", "}"]
+    )
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes)
+        self._inks: dict[tuple[str, bool, bool, bool], Style] = {}
+
+    def notify_style_update(self) -> None:
+        """Forget the styles of the theme before."""
+        self._inks.clear()
+        super().notify_style_update()
+
+    def strip(self, content: Line, width: int, *, selected: bool = False) -> Strip:
+        """A line as wide as asked, on the page or on the background of what is selected."""
+        content = cut(content, width)
+        segments = [Segment(span.text, self._style(span, selected=selected)) for span in content]
+        rest = width - width_of(content)
+        if rest > 0:
+            segments.append(Segment(" " * rest, self._style(Span(""), selected=selected)))
+        return Strip(segments, width)
+
+    def _style(self, span: Span, *, selected: bool) -> Style:
+        wanted = (span.ink, span.bold, span.underline, selected)
+        style = self._inks.get(wanted)
+        if style is None:
+            paper = (
+                self.get_component_styles("ink--selected").background if selected else self.background_colors[1]
+            )
+            ink = self.get_component_styles(f"ink--{span.ink}").color
+            style = Style(
+                color=ink.rich_color, bgcolor=paper.rich_color, bold=span.bold or None, underline=span.underline or None
+            )
+            self._inks[wanted] = style
+        return style

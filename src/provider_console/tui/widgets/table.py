@@ -1,0 +1,207 @@
+"""A table of rows that move: painted line by line, only what is seen, the cursor bound to its row and not to a place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, NamedTuple
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size, Spacing
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from provider_console.tui.ink import BLANK, Line, Span
+from provider_console.tui.widgets.painted import Painted
+
+
+class Row(NamedTuple):
+    """A row: what it is told by, its group (a blank row stands between groups), and how it is painted for a width."""
+
+    key: str
+    paint: Callable[[int, bool], Line]
+    group: int = 0
+
+
+class Table(Painted, ScrollView, can_focus=True):
+    """Rows under a header. `paint` of a row gets the width and whether it is selected."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("pagedown", "page(1)", "a page down", show=False),
+        Binding("pageup", "page(-1)", "a page up", show=False),
+        Binding("home", "edge(0)", "first", show=False),
+        Binding("end", "edge(-1)", "last", show=False),
+    ]
+    DEFAULT_CSS = "Table { height: 1fr; scrollbar-size: 1 1; overflow-x: hidden; }"
+
+    cursor: reactive[str | None] = reactive(None)
+
+    class Highlighted(Message):
+        """The cursor stands on another row."""
+
+        def __init__(self, table: Table, key: str | None) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> Table:
+            """The table it happened in."""
+            return self.table
+
+    class Chosen(Highlighted):
+        """A row was clicked or entered."""
+
+    def __init__(self, *, id: str | None = None, cursor_glyph: str = "▌") -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self.cursor_glyph = cursor_glyph
+        self._header: Callable[[int], Sequence[Line]] = lambda _width: ()
+        self._rows: Sequence[Row] = ()
+        self._lines: list[int | None] = []
+        """The index of the row on each line; None on a blank one."""
+        self._line_of: dict[str, int] = {}
+        self._painted: dict[int, tuple[Line, bool]] = {}
+        """What stands on each line of the screen, and whether it is selected."""
+
+    # --- what it shows ------------------------------------------------------------------------------------------
+
+    def fill(self, rows: Sequence[Row], header: Callable[[int], Sequence[Line]] | None = None) -> None:
+        """Show these rows. The cursor stays on its row wherever it went, else at the place where it was."""
+        place = self._line_of.get(self.cursor or "", 0)
+        if header is not None:
+            self._header = header
+        self._rows = rows
+        self._lines, self._line_of = [], {}
+        for index, row in enumerate(rows):
+            if index and row.group != rows[index - 1].group:
+                self._lines.append(None)
+            self._line_of[row.key] = len(self._lines)
+            self._lines.append(index)
+        if self.cursor not in self._line_of:
+            self.cursor = self._key_near(place)
+        size = Size(self.size.width, self._head + len(self._lines))
+        if size != self.virtual_size:
+            self.virtual_size = size
+        self._repaint()
+
+    @property
+    def keys(self) -> list[str]:
+        """The rows' keys from the top."""
+        return [row.key for row in self._rows]
+
+    @property
+    def _head(self) -> int:
+        return len(self._header(self.size.width))
+
+    def _key_near(self, place: int) -> str | None:
+        for offset in range(len(self._lines)):
+            for at in (place - offset, place + offset):
+                if 0 <= at < len(self._lines) and (index := self._lines[at]) is not None:
+                    return self._rows[index].key
+        return None
+
+    # --- painting -----------------------------------------------------------------------------------------------
+
+    def on_resize(self) -> None:
+        """Paint for the width that there is now; the cursor stays in sight."""
+        self.virtual_size = Size(self.size.width, self._head + len(self._lines))
+        self._painted.clear()
+        self.refresh()
+        self._reveal()
+
+    def watch_cursor(self) -> None:
+        """Follow the cursor and tell of it."""
+        self._reveal()
+        self._repaint()
+        self.post_message(self.Highlighted(self, self.cursor))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """What was painted stands on other lines now."""
+        self._painted.clear()
+        super().watch_scroll_y(old_value, new_value)
+
+    def on_focus(self) -> None:
+        """Show the cursor."""
+        self._repaint()
+
+    def on_blur(self) -> None:
+        """Hide the cursor; the selected row keeps its background."""
+        self._repaint()
+
+    def _repaint(self) -> None:
+        """Paint what is seen and changed, and nothing else."""
+        width, height = self.size
+        changed = []
+        for y in range(height):
+            content = self._content(y)
+            if self._painted.get(y) != content:
+                changed.append(Region(0, y, width, 1))
+        if changed:
+            self.refresh(*changed)
+
+    def _content(self, y: int) -> tuple[Line, bool]:
+        header = self._header(self.size.width)
+        if y < len(header):
+            return header[y], False
+        place = y + int(self.scroll_y) - len(header)
+        if not 0 <= place < len(self._lines) or (index := self._lines[place]) is None:
+            return BLANK, False
+        row = self._rows[index]
+        selected = row.key == self.cursor
+        content = row.paint(self.size.width, selected)
+        if not selected:
+            return content, False
+        bar = Span(self.cursor_glyph if self.has_focus else " ", "accent")
+        return (bar, *_without_first_cell(content)), True
+
+    def render_line(self, y: int) -> Strip:
+        """One line of what is seen."""
+        self._painted[y] = content, selected = self._content(y)
+        return self.strip(content, self.size.width, selected=selected)
+
+    # --- moving -------------------------------------------------------------------------------------------------
+
+    def action_move(self, rows: int) -> None:
+        """The cursor some rows down."""
+        keys = self.keys
+        if keys:
+            at = keys.index(self.cursor) if self.cursor in self._line_of else 0
+            self.cursor = keys[max(0, min(len(keys) - 1, at + rows))]
+
+    def action_page(self, pages: int) -> None:
+        """The cursor a page down."""
+        self.action_move(pages * max(1, self.size.height - self._head - 1))
+
+    def action_edge(self, place: int) -> None:
+        """The cursor to the first or last row."""
+        if self._rows:
+            self.cursor = self._rows[place].key
+
+    def _reveal(self) -> None:
+        line = self._line_of.get(self.cursor or "")
+        if line is not None and self.size.height:
+            head = self._head
+            self.scroll_to_region(
+                Region(0, line + head, self.size.width, 1), spacing=Spacing(top=head), animate=False, immediate=True
+            )
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on a row; a second click chooses it."""
+        place = event.y + int(self.scroll_y) - self._head
+        if event.y >= self._head and 0 <= place < len(self._lines) and (index := self._lines[place]) is not None:
+            chosen = self._rows[index].key
+            if chosen == self.cursor and event.chain > 1:
+                self.post_message(self.Chosen(self, chosen))
+            self.cursor = chosen
+
+
+def _without_first_cell(content: Line) -> Line:
+    """A line whose first cell makes room for the cursor's bar."""
+    if not content:
+        return BLANK
+    first, *rest = content
+    return (first._replace(text=first.text[1:]), *rest)
