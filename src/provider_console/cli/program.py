@@ -17,6 +17,7 @@ import provider_console
 from provider_console.cli.command import Command, common_options
 from provider_console.cli.exits import INTERRUPTED, USAGE, failure
 from provider_console.cli.output import Output, shown
+from provider_console.cli.terminal import is_terminal, open_terminal
 from provider_console.console.words import did_you_mean
 
 COMMANDS: Final = {
@@ -43,6 +44,8 @@ def run(argv: Sequence[str] | None) -> int:
     # Without a handler of its own, what is logged before the log file is open would be printed.
     logging.getLogger("provider_console").addHandler(logging.NullHandler())
     name = _command(words)
+    if name is None and not {"-h", "--help", "--version"} & set(words) and is_terminal():
+        return _terminal(words)
     if name is None or name not in COMMANDS or words[0] in ("-h", "--help", "--version"):
         return _top_level(words, name)
     command: Command = import_module(f"provider_console.cli.{name}").COMMAND
@@ -76,7 +79,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _command(words: Sequence[str]) -> str | None:
     """The first word that is neither an option nor an option's value."""
-    values = {"--log-level", "--role"}
+    values = {"--log-level", "--role", "--theme"}
     return next(
         (word for before, word in zip(("", *words), words, strict=False) if word[:1] != "-" and before not in values),
         None,
@@ -92,12 +95,30 @@ def _top_level(words: Sequence[str], name: str | None) -> int:
         print("provider-console --help lists the commands", file=sys.stderr)
         return USAGE
     width = max(map(len, COMMANDS))
-    print("usage: provider-console COMMAND [options]\n\nKeeps AI and translation providers working.\n\ncommands:")
+    print("usage: provider-console [COMMAND] [options]\n\nKeeps AI and translation providers working.")
+    print(
+        "Without a command it opens the terminal console: --theme NAME, --role admin, --log-level LEVEL.\n\ncommands:"
+    )
     for command, line in COMMANDS.items():
         print(f"  {command:<{width}}  {line}")
     print("\nprovider-console COMMAND --help explains one of them, with an example.")
     asked = bool(words) and words[0] in ("-h", "--help")
     return 0 if asked or not words else USAGE
+
+
+def _terminal(words: Sequence[str]) -> int:
+    """Open the terminal console."""
+    parser = _Parser(prog="provider-console", parents=[common_options()])
+    parser.add_argument("--theme", help="a theme by name; `provider-console themes list` names them")
+    try:
+        arguments = parser.parse_args(words)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else USAGE
+
+    async def opened(arguments: argparse.Namespace, _output: Output) -> int:
+        return await open_terminal(arguments)
+
+    return _carry_out(Command(lambda _parser: None, opened, "provider-console"), arguments)
 
 
 def _carry_out(command: Command, arguments: argparse.Namespace) -> int:

@@ -42,5 +42,3 @@ def crash_report() -> RenderableType:
     if kind is None or error is None:
         return Text("Provider Console ended without saying why; the log file has the rest.")
     return Traceback.from_exception(kind, error, trace, show_locals=False, width=None, word_wrap=True)
-
-

@@ -186,13 +186,12 @@ class ContentArrived:
     text: str
 
 
-Change = (
-    events.Event | Ticked | Read | ProvidersRead | Unanswered | CheckAsked | CheckDone | ContentArrived
-)
+Change = events.Event | Ticked | Read | ProvidersRead | Unanswered | CheckAsked | CheckDone | ContentArrived
 
 
 @singledispatch
-def _apply(change: object, state: State) -> State:
+def _apply(_change: object, state: State) -> State:
+    # An event of a later version.
     return state
 
 

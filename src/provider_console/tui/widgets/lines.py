@@ -23,7 +23,7 @@ class Lines(Painted):
 
     DEFAULT_CSS = "Lines { height: auto; }"
 
-    def __init__(self, page: Page = _nothing, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, page: Page = _nothing, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._page = page
         self._shown: Sequence[Line] = ()

@@ -17,11 +17,15 @@ class Painted(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"ink--{ink}" for ink in INKS), "ink--selected"}
     DEFAULT_CSS = "\n".join(
-        ["Painted {", *(f"  & > .ink--{ink} {{ color: $pc-{ink}; }}" for ink in INKS)]
-        + ["  & > .ink--selected { background: $pc-sel; }", "}"]
+        (
+            "Painted {",
+            *(f"  & > .ink--{ink} {{ color: $pc-{ink}; }}" for ink in INKS),
+            "  & > .ink--selected { background: $pc-sel; }",
+            "}",
+        )
     )
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._inks: dict[tuple[str, bool, bool, bool], Style] = {}
 
@@ -43,9 +47,7 @@ class Painted(Widget):
         wanted = (span.ink, span.bold, span.underline, selected)
         style = self._inks.get(wanted)
         if style is None:
-            paper = (
-                self.get_component_styles("ink--selected").background if selected else self.background_colors[1]
-            )
+            paper = self.get_component_styles("ink--selected").background if selected else self.background_colors[1]
             ink = self.get_component_styles(f"ink--{span.ink}").color
             style = Style(
                 color=ink.rich_color, bgcolor=paper.rich_color, bold=span.bold or None, underline=span.underline or None

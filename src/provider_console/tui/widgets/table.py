@@ -1,4 +1,4 @@
-"""A table of rows that move: painted line by line, only what is seen, the cursor bound to its row and not to a place."""
+"""A table of rows that move: only what is seen is painted, and the cursor is bound to its row, not to a place."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Table(Painted, ScrollView, can_focus=True):
     class Chosen(Highlighted):
         """A row was clicked or entered."""
 
-    def __init__(self, *, id: str | None = None, cursor_glyph: str = "▌") -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None, cursor_glyph: str = "▌") -> None:
         super().__init__(id=id)
         self.cursor_glyph = cursor_glyph
         self._header: Callable[[int], Sequence[Line]] = lambda _width: ()

@@ -1,0 +1,73 @@
+"""The terminal console: what `provider-console` opens when it is given no command."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from provider_console.cli.exits import DONE, FAILED
+
+if TYPE_CHECKING:
+    from provider_console.console.console import Console
+    from provider_console.tui.link import Opener
+
+
+def is_terminal() -> bool:
+    """Whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+async def open_terminal(arguments: argparse.Namespace) -> int:
+    """The console of this user, until it is left."""
+    overrides: dict[str, object] = {} if arguments.log_level is None else {"log.level": arguments.log_level}
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Console]:
+        # In a thread: loading the engine takes a moment, in which keys must be answered.
+        bootstrap = await asyncio.to_thread(import_module, "provider_console.bootstrap")
+        access = import_module("provider_console.console.access")
+        async with bootstrap.open_front_end(
+            "tui",
+            bootstrap.Situation(overrides=overrides),
+            role=None if arguments.role is None else access.Role(arguments.role),
+            repair=True,
+        ) as console:
+            yield console
+
+    from provider_console.cli.demo import sandbox_console
+
+    return await show(opened, theme=arguments.theme, sandbox=sandbox_console)
+
+
+async def show(opener: Opener, *, theme: str | None = None, sandbox: Opener | None = None) -> int:
+    """Show the console that `opener` opens; the names of the user's configuration stand there at once."""
+    from provider_console.glance import glance
+    from provider_console.tui.app import ConsoleApp
+    from provider_console.tui.clock import WallClock
+    from provider_console.tui.link import Preview
+    from provider_console.tui.themes import load_themes
+
+    seen = glance(os.environ)
+    settings = dict(seen.appearance)
+    app = ConsoleApp(
+        opener=opener,
+        preview=Preview(
+            names=seen.names,
+            user=seen.user,
+            environment=settings.get("environment", "local"),
+            theme=theme or settings.get("theme", "console-dark"),
+            glyphs=settings.get("glyphs", "unicode"),
+            charts=settings.get("charts", "braille"),
+        ),
+        clock=WallClock(),
+        themes=load_themes([seen.themes]),
+        sandbox=sandbox,
+    )
+    await app.run_async()
+    return DONE if app.return_code in (0, None) else FAILED
