@@ -1,0 +1,114 @@
+"""A program in a pseudo-terminal, and what its screen says: how benchmarks see frames as a person would."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyte
+
+
+class Program:
+    """A program running in a terminal of 120x40. `begun` is when it was started (perf_counter seconds)."""
+
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str], *, columns: int = 120, lines: int = 40
+    ) -> None:
+        self.screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self.screen)
+        self._size = struct.pack("HHHH", lines, columns, 0, 0)
+        self._command = list(command)
+        self._environ = {**environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self.begun = 0.0
+        self.pid = 0
+        self._terminal = -1
+
+    def __enter__(self) -> Self:
+        self.begun = time.perf_counter()
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            os.execvpe(self._command[0], self._command, self._environ)  # noqa: S606 - the child becomes the program
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, self._size)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self._terminal)
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        return "\n".join(self.screen.display)
+
+    def cursor_row(self) -> int | None:
+        """The first row with the bar of the cursor at its left edge."""
+        for number, line in enumerate(self.screen.display):
+            if line.startswith("▌"):
+                return number
+        return None
+
+    def read(self, seconds: float) -> bool:
+        """Take in what the program writes; False where it wrote nothing for so long."""
+        ready, _, _ = select.select([self._terminal], [], [], seconds)
+        if not ready:
+            return False
+        try:
+            data = os.read(self._terminal, 1 << 16)
+        except OSError:
+            raise RuntimeError(f"the program ended:\n{self.text}") from None
+        # What a terminal answers when it is asked for its abilities.
+        if b"\x1b[?2026$p" in data:
+            self.press("\x1b[?2026;2$y")
+        if b"\x1b[c" in data:
+            self.press("\x1b[?62;c")
+        self._stream.feed(data)
+        return True
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        os.write(self._terminal, keys.encode())
+
+    def until(self, words: str, *, limit_s: float = 30.0) -> float:
+        """Seconds from the start until the words stand on the screen.
+
+        Raises:
+            TimeoutError: they did not come.
+        """
+        end = time.perf_counter() + limit_s
+        while words not in self.text:
+            if time.perf_counter() > end:
+                raise TimeoutError(f"{words!r} did not come:\n{self.text}")
+            self.read(0.05)
+        return time.perf_counter() - self.begun
+
+    def settle(self, seconds: float) -> None:
+        """Take in everything for a while."""
+        end = time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            self.read(min(left, 0.05))
+
+    @property
+    def resident_mib(self) -> float:
+        """Memory of the process that is resident, MiB."""
+        status = Path(f"/proc/{self.pid}/status").read_text("utf-8")
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) / 1024
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time that the process has used, seconds."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
