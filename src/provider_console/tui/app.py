@@ -12,7 +12,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from provider_console.console.errors import ConsoleError
-from provider_console.tui.keymap import MODES
+from provider_console.tui.keymap import TITLES
 from provider_console.tui.link import Clock, Link, Opener, Preview
 from provider_console.tui.messages import ModeRequested, StateChanged
 from provider_console.tui.pump import Pump, tick
@@ -42,11 +42,11 @@ class ConsoleApp(App[None]):
 
     TITLE = "Provider Console"
     ENABLE_COMMAND_PALETTE = True
-    MODES: ClassVar[Any] = {name: _screen(name) for name, _title in MODES}
+    MODES: ClassVar[Any] = {name: _screen(name) for name, _title in TITLES}
     DEFAULT_MODE = "health"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(digit), f"mode('{name}')", title, show=False) for digit, (name, title) in enumerate(MODES, 1)),
+        *(Binding(str(digit), f"mode('{name}')", title, show=False) for digit, (name, title) in enumerate(TITLES, 1)),
         Binding("question_mark", "help", "help", key_display="?", tooltip="the keys of this screen"),
         Binding("ctrl+p", "command_palette", "commands", tooltip="every action by name", priority=True),
         Binding("q", "quit", "quit", show=False, tooltip="leave the console; what runs is recorded"),

@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from provider_console.console.errors import ConsoleError
 from provider_console.tui.glyphs import Glyphs, glyphs
-from provider_console.tui.keymap import MODES, NEEDS
+from provider_console.tui.keymap import NEEDS, TITLES
 from provider_console.tui.link import Link
 from provider_console.tui.pages.frame import standing
 from provider_console.tui.state import State
@@ -34,7 +34,7 @@ class ConsoleScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.title = dict(MODES).get(self.MODE, "")
+        self.title = dict(TITLES).get(self.MODE, "")
 
     @property
     def link(self) -> Link:
@@ -49,7 +49,7 @@ class ConsoleScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Navigation, body, keys."""
-        yield Nav(MODES, self.MODE)
+        yield Nav(TITLES, self.MODE)
         yield from self.body()
         yield Keys()
 
