@@ -27,6 +27,7 @@ TRACEBACK_LIMIT: Final = 8_000
 
 STOP_TRIES: Final = 3
 STOP_WAIT_S: Final = 0.1
+STEP_S: Final = 0.25
 """How often, and how long each time, a looping thread is asked to end: one `except` around the loop is survived."""
 
 
@@ -126,7 +127,7 @@ class Barrier:
         for stream in self._streams:
             stream.page = page
         thread.start()
-        in_time = ended.wait(limit_s)
+        in_time = _in_time(ended, limit_s)
         if not in_time:
             _stop(thread, ended)
         for stream in self._streams:
@@ -142,6 +143,16 @@ class Barrier:
         if failure is not None:
             raise failure
         return value, printed  # type: ignore[return-value]
+
+
+def _in_time(ended: threading.Event, limit_s: float) -> bool:
+    """Wait in short steps: a Ctrl-C that comes just before a wait begins is only heard when that wait ends."""
+    left_s = limit_s
+    while left_s > STEP_S:
+        if ended.wait(STEP_S):
+            return True
+        left_s -= STEP_S
+    return ended.wait(left_s)
 
 
 def _stop(thread: threading.Thread, ended: threading.Event) -> None:
