@@ -28,7 +28,7 @@ BREACHES: Final[Mapping[str, Mapping[str, str]]] = {
         "provider_console/engine/bus.py": "from provider_console.adapters import clock",
         "provider_console/adapters/clock.py": "from provider_console.engine import planner",
         "provider_console/bootstrap.py": "from provider_console.cli import exits",
-        "provider_console/tui/pump.py": "from provider_console.bootstrap import open_console",
+        "provider_console/tui/pump.py": "from provider_console import bootstrap",
     },
     "front-ends": {
         "provider_console/cli/health.py": "from provider_console.engine import planner",

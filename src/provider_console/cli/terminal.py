@@ -40,7 +40,7 @@ async def open_terminal(arguments: argparse.Namespace) -> int:
         ) as console:
             yield console
 
-    from provider_console.cli.demo import sandbox_console
+    sandbox_console = None
 
     return await show(opened, theme=arguments.theme, sandbox=sandbox_console)
 

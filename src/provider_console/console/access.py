@@ -17,6 +17,7 @@ import msgspec
 
 from provider_console.console.console import Console
 from provider_console.console.errors import AuditUnavailable, BadRequest, Forbidden
+from provider_console.console.views import Who
 from provider_console.core.credentials import is_credential_name, mask_keys
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.ports import AuditStore, StoreUnavailable
@@ -58,6 +59,9 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "health": _READ,
     "notices": _READ,
     "check": _DO,
+    "recent_checks": _READ,
+    "trends": _READ,
+    "survey": _READ,
     "coverage": _READ,
     "clear_cache": _DO,
     "kinds": _READ,
@@ -68,6 +72,8 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "cancel": _DO,
     "executions": _READ,
     "execution": _READ,
+    "repeat": _READ,
+    "figures": _READ,
     "analytics": _READ,
     "config": _READ,
     "config_text": _READ,
@@ -81,6 +87,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "set_secret": _CHANGE,
     "test_secret": _CHANGE,
     "delete_secret": _CHANGE,
+    "whoami": _READ,
     "audit": _READ,
     "verify_audit": _READ,
     "plugins": _READ,
@@ -140,10 +147,20 @@ class _Guard:
         action = ACTIONS.get(name)
         if action is None:
             raise AttributeError(f"Console has no action {name!r}{did_you_mean(name, ACTIONS)}")
+        if name == "whoami":
+            return self._whoami
         method = getattr(self._console, name)
         if inspect.isasyncgenfunction(method):
             return self._streaming(name, action, method)
         return self._plain(name, action, method)
+
+    async def _whoami(self) -> Who:
+        role = self._identity.role
+        may = {
+            name: None if role.includes(action.role) else f"needs {action.role.value.replace('_', ' ')}"
+            for name, action in ACTIONS.items()
+        }
+        return Who(actor=self._identity.actor, role=role.value, front_end=self._identity.front_end, may=may)
 
     def _plain(self, name: str, action: Action, method: Callable[..., Any]) -> Callable[..., Any]:
         async def call(*args: Any, **kwargs: Any) -> Any:

@@ -16,6 +16,7 @@ from provider_console.console.views import (
     ExecutionReport,
     ExecutionSummary,
     Explanation,
+    FiguresView,
     Finding,
     KindView,
     PluginView,
@@ -23,7 +24,10 @@ from provider_console.console.views import (
     RevisionView,
     SecretBackend,
     SecretView,
+    SurveyView,
     SystemHealth,
+    TrendView,
+    Who,
 )
 from provider_console.sdk.operation import Chunk, Operation
 from provider_console.sdk.secret import Secret
@@ -78,6 +82,18 @@ class Console(Protocol):
         """Probe one provider, or all of them, now."""
         ...
 
+    async def recent_checks(self, *, limit: int = 60) -> Mapping[str, Sequence[CheckView]]:
+        """The last checks of each provider, oldest first; at most 60."""
+        ...
+
+    async def trends(self) -> Mapping[str, TrendView]:
+        """How fast each provider was in the last hour."""
+        ...
+
+    async def survey(self) -> SurveyView:
+        """Where providers were looked for, and what was there."""
+        ...
+
     async def coverage(self) -> Sequence[CoverageEntry]:
         """Who could serve what now, and what breaks if one dies."""
         ...
@@ -122,7 +138,19 @@ class Console(Protocol):
         ...
 
     async def execution(self, execution_id: str) -> ExecutionReport:
-        """A stored execution with its whole trace."""
+        """A stored execution with its whole trace, and its result where this console still holds that."""
+        ...
+
+    async def repeat(self, execution_id: str) -> Operation:
+        """The operation of one of this console's last 100 executions, to run it again.
+
+        Raises:
+            BadRequest: its payload is no longer held.
+        """
+        ...
+
+    async def figures(self) -> FiguresView:
+        """What became of the executions of the last window."""
         ...
 
     async def analytics(self, provider_id: str | None = None) -> AnalyticsView:
@@ -180,6 +208,10 @@ class Console(Protocol):
         ...
 
     # the console itself
+    async def whoami(self) -> Who:
+        """Who holds this console, and what that person may do."""
+        ...
+
     async def audit(self, *, since: str | None = None, limit: int = 200) -> Sequence[AuditEntry]:
         """The trail, newest first; `since` a span back from now (`2h`, `7d`) or an ISO time."""
         ...

@@ -57,6 +57,18 @@ class ScoreView(View, frozen=True, kw_only=True):
 ExecutionStatus = Literal["ok", "failed", "cancelled", "partial", "outcome_unknown", "unknown_crashed"]
 
 
+class FiguresView(View, frozen=True, kw_only=True):
+    """Executions of the last window: how many came to a good end, how many of those after a failure; cost in money."""
+
+    window_ms: float
+    executions: int
+    succeeded: int
+    success_rate: float | None
+    saved_by_fallback: int
+    median_ms: float | None
+    cost: float | None
+
+
 class PlanEntry(View, frozen=True, kw_only=True):
     """One provider of a plan and why it stands there."""
 
@@ -146,6 +158,8 @@ class ExecutionSummary(View, frozen=True, kw_only=True):
     status: str | None
     provider: str | None
     elapsed_ms: float | None
+    outcomes: tuple[str, ...] = ()
+    """How each attempt ended, in order: `ok`, or its error class."""
 
 
 class KindView(View, frozen=True, kw_only=True):
@@ -188,8 +202,21 @@ class ProviderHealth(View, frozen=True, kw_only=True):
     p95_ms: float | None = None
     last_check: str | None = None
     last_error: str | None = None
+    last_error_class: str | None = None
+    failures_in_a_row: int = 0
+    first_try: str | None = None
+    """What to try first, where something is wrong."""
+    retry_at: str | None = None
+    """When it is tried again, where it is left out until then."""
     since: str | None = None
     down_ms: float | None = None
+
+
+class TrendView(View, frozen=True, kw_only=True):
+    """The medians of the last hour's twelfths, oldest first, and the provider's own median of the day."""
+
+    medians: tuple[float | None, ...]
+    median_day_ms: float | None
 
 
 class ProviderView(View, frozen=True, kw_only=True):
@@ -255,6 +282,8 @@ class CoverageEntry(View, frozen=True, kw_only=True):
     capability: str
     status: str
     providers: tuple[str, ...]
+    down: tuple[str, ...] = ()
+    """Who could serve it, and cannot now."""
     takes_over: str | None = None
     latency_ms: float | None = None
     cost: Cost | None = None
@@ -312,6 +341,28 @@ class RevisionView(View, frozen=True, kw_only=True):
     reason: str
     hash: str
     valid: bool
+
+
+class Who(View, frozen=True, kw_only=True):
+    """Who holds this console. `may` says for each action None, or in words what it needs."""
+
+    actor: str
+    role: str
+    front_end: str
+    may: Mapping[str, str | None]
+
+
+class SurveyView(View, frozen=True, kw_only=True):
+    """Where providers were looked for, and what was there."""
+
+    config_file: str
+    config_exists: bool
+    keyring: str
+    keyring_names: int
+    plugins: int
+    drivers: tuple[str, ...]
+    found: tuple[str, ...]
+    """Providers found by themselves and used by nobody."""
 
 
 class SecretView(View, frozen=True, kw_only=True):

@@ -69,7 +69,7 @@ class Checker:
         if manual and lane.contradicted:
             await self._clock.sleep(CONFIRM_S)
             row = await self._look(lane, manual=manual)
-        return _view(row)
+        return check_view(row)
 
     async def check_all(self, lanes: Sequence[Lane]) -> list[CheckView]:
         """Check several providers now, 16 at a time."""
@@ -236,7 +236,7 @@ class Checker:
         if rung != "traffic" or passed is not None:
             self.last_check_wall, self.checked_at = wall, now
         self._recorder.note(row)
-        self._bus.publish(HealthChecked(at=wall, check=_view(row)))
+        self._bus.publish(HealthChecked(at=wall, check=check_view(row)))
         if before is not None and before is not state:
             self._bus.publish(ProviderStateChanged(at=wall, provider=name, before=before, after=state, why=why))
         return row
@@ -268,7 +268,8 @@ def _sound(answer: object) -> ProbeResult:
     return answer
 
 
-def _view(row: CheckRow) -> CheckView:
+def check_view(row: CheckRow) -> CheckView:
+    """A check as a front end sees it."""
     return CheckView(
         provider=row.provider,
         at=iso(row.at),

@@ -11,6 +11,7 @@ from provider_console.core.scoring import Standing
 from provider_console.core.settings import Settings
 from provider_console.engine.standing import standing
 from provider_console.sdk.operation import Operation
+from provider_console.sdk.provider import serves
 
 if TYPE_CHECKING:
     from provider_console.engine.engine import Engine
@@ -32,6 +33,14 @@ def coverage_entries(engine: Engine) -> Sequence[CoverageEntry]:
                 capability=one.capability,
                 status=entry.status,
                 providers=entry.providers,
+                down=tuple(
+                    provider.id
+                    for provider in engine.catalog.providers
+                    if provider.enabled
+                    and provider.id not in entry.providers
+                    and one.category in provider.categories
+                    and serves(provider.capabilities, one.capability)
+                ),
                 takes_over=None if heir is None else heir.provider.id,
                 latency_ms=None if latency_s is None else round(latency_s * 1000, 1),
                 cost=entry.cost,

@@ -35,6 +35,7 @@ from provider_console.engine.lifecycle import Lifecycle, outlast
 from provider_console.engine.planner import Planner
 from provider_console.engine.plugins import Plugins
 from provider_console.engine.prober import Prober
+from provider_console.engine.recollection import Recollection
 from provider_console.engine.recorder import Recorder
 from provider_console.engine.settings_desk import SettingsDesk
 from provider_console.engine.sorter import Sorter
@@ -45,6 +46,9 @@ log = logging.getLogger(__name__)
 
 GRACE_S: Final = 5.0
 HISTORY_ATTEMPTS: Final = 2_000
+HOUR_S: Final = 3_600.0
+HISTORY_CHECKS: Final = 10_000
+"""Checks of the last hour that are read back at a start, for people to look at."""
 KEEP_S: Final = 30 * 86_400.0
 
 
@@ -89,7 +93,9 @@ class Engine:
             applied=self._settings_applied,
             problem=parts.problem,
         )
-        self.recorder = Recorder(parts.usage, clock=parts.clock, bus=self.bus)
+        window_s = parts.loaded.settings.health.performance_window / 1000
+        self.recollection = Recollection(parts.clock, window_s=window_s)
+        self.recorder = Recorder(parts.usage, clock=parts.clock, bus=self.bus, remember=self.recollection.note)
         self.catalog = Catalog(
             plugins=parts.plugins,
             settings=self.settings,
@@ -122,6 +128,7 @@ class Engine:
             secrets=parts.secrets,
             clock=parts.clock,
             checker=self.checker,
+            remember=self.recollection.note_check,
             on_change=self.planner.invalidate,
         )
         self.prober = Prober(
@@ -214,6 +221,9 @@ class Engine:
             lane = self.catalog.lanes.get(name)
             if lane is not None:
                 lane.history_latency_s = lane.history_median_s = sorted(values)[len(values) // 2]
+        checks = await self.parts.usage.checks(since=wall - HOUR_S, limit=HISTORY_CHECKS)
+        hour = [row for row in reversed(rows) if row.at >= wall - HOUR_S]
+        self.recollection.recall(hour, checks[::-1])
 
     async def _tend(self) -> None:
         """Look at the sources again when the cache expires, write ages of secrets, forget what is too old."""

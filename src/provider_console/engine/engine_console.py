@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -21,6 +23,7 @@ from provider_console.console.views import (
     ExecutionReport,
     ExecutionSummary,
     Explanation,
+    FiguresView,
     Finding,
     KindView,
     PluginView,
@@ -28,7 +31,10 @@ from provider_console.console.views import (
     RevisionView,
     SecretBackend,
     SecretView,
+    SurveyView,
     SystemHealth,
+    TrendView,
+    Who,
     iso,
 )
 from provider_console.core import moments
@@ -208,6 +214,31 @@ class EngineConsole:
         await engine.recorder.flush()
         return checks
 
+    async def recent_checks(self, *, limit: int = 60) -> Mapping[str, Sequence[CheckView]]:
+        """See `Console.recent_checks`."""
+        await self._engine.recorder.flush()
+        return self._engine.recollection.checks(list(self._engine.catalog.lanes), limit=limit)
+
+    async def trends(self) -> Mapping[str, TrendView]:
+        """See `Console.trends`."""
+        await self._engine.recorder.flush()
+        lanes = self._engine.catalog.lanes
+        return self._engine.recollection.trends({name: lane.history_median_s for name, lane in lanes.items()})
+
+    async def survey(self) -> SurveyView:
+        """See `Console.survey`."""
+        file = Path(self._parts.config_file)
+        backend = await self._parts.secrets.backend()
+        return SurveyView(
+            config_file=str(file),
+            config_exists=await asyncio.to_thread(file.is_file),
+            keyring=backend.name,
+            keyring_names=len(await self._stored(self._parts.secrets.names())),
+            plugins=sum(view.state == "loaded" for view in self._parts.plugins.views()),
+            drivers=tuple(sorted(self._parts.plugins.drivers)),
+            found=tuple(sorted(p.name("en") for p in self._engine.catalog.providers if not p.configured)),
+        )
+
     async def coverage(self) -> Sequence[CoverageEntry]:
         """See `Console.coverage`."""
         return coverage_entries(self._engine)
@@ -289,6 +320,9 @@ class EngineConsole:
         if running is not None:
             return running.report(with_result=False)
         await self._engine.recorder.flush()
+        held = self._engine.recollection.report(execution_id)
+        if held is not None:
+            return held
         row = await self._stored(self._parts.usage.execution(execution_id))
         if row is None:
             raise BadRequest(f"there is no execution {execution_id}", field="execution_id")
@@ -308,6 +342,19 @@ class EngineConsole:
                 hint="the console stopped before it ended; whether it took effect is not known",
             )
         return msgspec.json.decode(row.report, type=ExecutionReport)
+
+    async def repeat(self, execution_id: str) -> Operation:
+        """See `Console.repeat`."""
+        await self._engine.recorder.flush()
+        operation = self._engine.recollection.operation(execution_id)
+        if operation.kind not in self._parts.plugins.kinds:
+            raise BadRequest(f"{execution_id} was made by code in this process; only that can repeat it")
+        return operation
+
+    async def figures(self) -> FiguresView:
+        """See `Console.figures`."""
+        await self._engine.recorder.flush()
+        return self._engine.recollection.figures()
 
     async def analytics(self, provider_id: str | None = None) -> AnalyticsView:
         """See `Console.analytics`."""
@@ -418,6 +465,10 @@ class EngineConsole:
         """See `Console.verify_audit`."""
         return await self._stored(self._parts.audit.verify())
 
+    async def whoami(self) -> Who:
+        """See `Console.whoami`: code in this process may do everything."""
+        return Who(actor=self._parts.author, role="super_admin", front_end="python", may={})
+
     async def plugins(self) -> Sequence[PluginView]:
         """See `Console.plugins`."""
         return self._parts.plugins.views()
@@ -448,10 +499,9 @@ class EngineConsole:
         parts, settings = self._parts, self._engine.settings()
         every = list(self._engine.catalog.lanes.values())
         medians = category_medians(every, now=parts.clock.monotonic())
-        try:
-            last = await parts.usage.latest_checks()
-        except StoreUnavailable:
-            last = {}  # said in the notices; the map does not need them
+        recollection = self._engine.recollection
+        wanted = every if lanes is None else lanes
+        checks = recollection.checks([lane.provider.id for lane in wanted], limit=1)
         return [
             provider_view(
                 lane,
@@ -462,9 +512,10 @@ class EngineConsole:
                 credential=None
                 if lane.provider.credential is None
                 else await parts.secrets.info(lane.provider.credential),
-                last=last.get(lane.provider.id),
+                checks=checks.get(lane.provider.id, ()),
+                failures=recollection.failures_in_a_row(lane.provider.id),
             )
-            for lane in (every if lanes is None else lanes)
+            for lane in wanted
         ]
 
     async def _secret(self, name: str) -> SecretView:
@@ -501,6 +552,24 @@ class EngineConsole:
             raise StorageUnavailable(str(error)) from error
 
 
+class _Outcome(msgspec.Struct, rename="camel"):
+    status: str
+    error_class: str | None = None
+
+
+class _Outcomes(msgspec.Struct):
+    """Of a stored report, how its attempts ended."""
+
+    attempts: tuple[_Outcome, ...] = ()
+
+    def words(self) -> Iterator[str]:
+        for attempt in self.attempts:
+            yield "ok" if attempt.status == "ok" else attempt.error_class or attempt.status
+
+
+_OUTCOMES: Final = msgspec.json.Decoder(_Outcomes)
+
+
 def _offers(view: ProviderView, capability: str) -> bool:
     return any(own == capability or own.partition(":")[0] == capability for own in view.capabilities)
 
@@ -514,4 +583,5 @@ def _summary(row: ExecutionRow) -> ExecutionSummary:
         status=row.status,
         provider=row.provider,
         elapsed_ms=row.elapsed_ms,
+        outcomes=() if row.report is None else tuple(_OUTCOMES.decode(row.report).words()),
     )

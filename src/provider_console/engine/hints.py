@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from provider_console.engine.lane import NAMELESS
+from provider_console.console.views import HealthState
+from provider_console.engine.lane import NAMELESS, Lane
 from provider_console.engine.trace import Execution
 from provider_console.sdk.errors import ErrorClass
 
@@ -52,6 +53,34 @@ def _most_common(execution: Execution, classes: Counter[ErrorClass]) -> str:
         case ErrorClass.TIMEOUT:
             return f"{who} does not answer in time; try provider-console check, or raise engine.response_time_threshold"
     return f"{who} fails ({error_class.value}); try again later, or enable another provider"
+
+
+def first_try(lane: Lane, state: HealthState, error_class: str | None) -> str | None:
+    """What to try first about a provider that is not as it should be; None where nothing is wrong."""
+    if state in (HealthState.HEALTHY, HealthState.UNKNOWN):
+        return None
+    if state is HealthState.OFF:
+        return "Switch it on." if lane.provider.configured else "Adopt it, if it is yours."
+    if lane.missing == NAMELESS:
+        return "Name its credential in the configuration."
+    if lane.missing is not None:
+        return f"Store the credential {lane.missing}."
+    match error_class:
+        case ErrorClass.AUTHENTICATION:
+            return "Is the key still valid? Store a new one."
+        case ErrorClass.QUOTA:
+            return "Raise the quota there, or wait until it is back."
+        case ErrorClass.NETWORK:
+            return "Is the server running there?"
+        case ErrorClass.TIMEOUT:
+            return "Does it hang? Look at its load, or allow it more time."
+        case ErrorClass.RATE_LIMITED:
+            return "Send less, or wait: it says when it is back."
+        case ErrorClass.SERVER_ERROR:
+            return "Look at what its vendor says, and at its own log."
+        case ErrorClass.PERMISSION:
+            return "Choose a model that the key may use."
+    return "Check it now." if state is HealthState.UNHEALTHY else "Watch it; others take its share meanwhile."
 
 
 def _nobody_called(execution: Execution) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from provider_console.console.views import (
     AnalyticsView,
+    CheckView,
     CredentialView,
     HealthState,
     ProviderHealth,
@@ -14,10 +15,10 @@ from provider_console.console.views import (
     SystemHealth,
     iso,
 )
-from provider_console.core.ports import CheckRow
 from provider_console.core.scoring import wilson
 from provider_console.core.settings import Settings
 from provider_console.core.window import merge_figures
+from provider_console.engine.hints import first_try
 from provider_console.engine.lane import Lane
 from provider_console.engine.standing import category_medians, lane_score, state_of, usual_median
 from provider_console.engine.trace import score_view
@@ -44,15 +45,19 @@ def provider_view(
     settings: Settings,
     medians: Mapping[str, float],
     credential: CredentialInfo | None,
-    last: CheckRow | None,
+    checks: Sequence[CheckView],
+    failures: Sequence[CheckView],
 ) -> ProviderView:
-    """One provider with its health of this moment."""
+    """One provider with its health of this moment. `checks` are its last ones, `failures` those since one passed."""
     provider = lane.provider
     score = lane_score(lane, now=now, settings=settings, median_s=usual_median(provider, medians))
     low, high = wilson(score.successes, score.samples)
     state, why = state_of(lane, now=now, settings=settings, total=score.total)
     figures = lane.window.figures(now)
     down_s = None if lane.down_since is None else now - lane.down_since
+    retry_at = lane.breaker.reopens_at(now)
+    last = checks[-1] if checks else None
+    trouble = None if last is None or state is HealthState.HEALTHY else last.error_class
     return ProviderView(
         id=provider.id,
         name=provider.name(settings.appearance.language),
@@ -89,8 +94,12 @@ def provider_view(
             success_high=round(100 * high, 1),
             p50_ms=figures.p50_ms,
             p95_ms=figures.p95_ms,
-            last_check=None if last is None else iso(last.at),
+            last_check=None if last is None else last.at,
             last_error=lane.last_error,
+            last_error_class=trouble,
+            failures_in_a_row=len(failures),
+            first_try=first_try(lane, state, trouble),
+            retry_at=None if retry_at is None or retry_at <= now else iso(wall + retry_at - now),
             since=None if down_s is None else iso(wall - down_s),
             down_ms=None if down_s is None else round(down_s * 1000, 1),
         ),

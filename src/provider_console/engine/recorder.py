@@ -43,10 +43,18 @@ RING_ROWS: Final = 10_000
 class Recorder:
     """Takes executions and checks without waiting and turns them into rows when it writes."""
 
-    def __init__(self, store: UsageStore, *, clock: Clock, bus: Bus) -> None:
+    def __init__(
+        self,
+        store: UsageStore,
+        *,
+        clock: Clock,
+        bus: Bus,
+        remember: Callable[[Execution | CheckRow], None] = lambda _moment: None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._bus = bus
+        self._remember = remember
         self._moments: list[Execution | CheckRow] = []
         self._rows: deque[UsageRow] = deque()
         self._due = asyncio.Event()
@@ -103,6 +111,7 @@ class Recorder:
         moments, self._moments = self._moments, []
         for moment in moments:
             try:
+                self._remember(moment)
                 self._make(moment)
             except Exception:
                 log.exception("an execution or check could not be recorded")

@@ -35,6 +35,7 @@ class StoredChecks:
         secrets: SecretStore,
         clock: Clock,
         checker: Checker,
+        remember: Callable[[CheckRow], None],
         on_change: Callable[[], None],
     ) -> None:
         self._lanes = lanes
@@ -43,6 +44,7 @@ class StoredChecks:
         self._secrets = secrets
         self._clock = clock
         self._checker = checker
+        self._remember = remember
         self._on_change = on_change
         self._born = clock.monotonic()
         self.told_until: dict[str, float] = {}
@@ -55,6 +57,7 @@ class StoredChecks:
             row = None if lane is None else await self._told(newest)
             if lane is None or row is None:
                 continue
+            self._remember(row)
             now = self._clock.monotonic()
             at = now - (self._clock.wall() - row.at)
             self._checker.last_check_wall = max(self._checker.last_check_wall or 0.0, row.at)

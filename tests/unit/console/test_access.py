@@ -133,7 +133,8 @@ def allowed(role: Role, name: str) -> bool:
     return role is Role.SUPER_ADMIN or ACTIONS[name].role is Role.ADMIN
 
 
-PRODUCT = [(role, name) for role in Role for name in ACTIONS]
+# Who one is, the guard knows itself.
+PRODUCT = [(role, name) for role in Role for name in ACTIONS if name != "whoami"]
 ALLOWED = [case for case in PRODUCT if allowed(*case)]
 REFUSED = [case for case in PRODUCT if not allowed(*case)]
 AUDITED = [name for name in ACTIONS if ACTIONS[name].audited]
@@ -196,6 +197,15 @@ async def test_what_a_role_may_do_is_done_and_the_answer_comes_back(role: Role, 
     assert answer
     expected = [("intent", "pending"), ("outcome", "done")] if ACTIONS[name].audited else []
     assert await door.results() == expected
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_the_guard_says_who_one_is_and_what_each_action_needs(role: Role) -> None:
+    who = await Door(role).call("whoami")
+
+    assert (who.actor, who.role, who.front_end) == ("alice", role.value, "cli")
+    refused = {name: words for name, words in who.may.items() if words is not None}
+    assert refused == {name: "needs super admin" for at, name in REFUSED if at is role}
 
 
 @pytest.mark.parametrize(("role", "name"), REFUSED, ids=_id)

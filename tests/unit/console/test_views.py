@@ -14,6 +14,7 @@ from tests.unit.engine.workbench import ScriptedDriver, bench, chat, failing, pl
 from provider_console.adapters.memory import MemoryAudit
 from provider_console.console import events, views
 from provider_console.console.errors import NoProvider
+from provider_console.engine.recollection import EXECUTIONS
 from provider_console.sdk import ErrorClass, ProviderError
 from provider_console.testing.simulation import SimClock
 
@@ -137,6 +138,9 @@ def test_a_stored_report_is_the_same_without_its_result() -> None:
         async with bench(provider("a")) as it:
             it.driver.say("a", failing(503), "done")
             report = await it.console.execute(chat())
+            assert await it.console.execution(report.execution_id) == report, "this console still holds the result"
+            for _ in range(EXECUTIONS):
+                await it.console.execute(chat())
             return report, await it.console.execution(report.execution_id)
 
     report, stored = play(history)
