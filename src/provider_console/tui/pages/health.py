@@ -1,0 +1,392 @@
+"""Health: the sentence, the figures, and the rows, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from provider_console.console.views import HealthState, ProviderView
+from provider_console.console.words import did_you_mean
+from provider_console.tui.glyphs import Glyphs
+from provider_console.tui.ink import Cell, Line, Span, faint, head, key, left, line, muted, right, row, strong
+from provider_console.tui.pages import strips
+from provider_console.tui.pages.words import (
+    MISSING,
+    ORDER,
+    STATE,
+    ago,
+    clock,
+    duration,
+    figure,
+    glyph,
+    pair,
+    percent,
+    plural,
+    quiet,
+    seconds,
+    wall,
+)
+from provider_console.tui.state import State
+
+TROUBLED: Final = frozenset({HealthState.UNHEALTHY, HealthState.DEGRADED, HealthState.HELD})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row: a provider, or, before the engine is there, only its name."""
+
+    key: str
+    name: str
+    view: ProviderView | None
+    group: int = 0
+
+
+class Columns(NamedTuple):
+    """Where the columns stand; None where one has no room. `checks` is a start and a width."""
+
+    mark: int
+    name: int
+    name_width: int
+    state: int
+    state_width: int
+    score: int
+    p50: int | None
+    trend: int | None
+    success: int | None
+    checks: tuple[int, int] | None
+
+
+def columns(width: int) -> Columns:
+    """The columns of a width: what has no room goes in the order of the shrinking rules."""
+    if width >= 116:
+        return Columns(2, 4, 18, 23, 26, 52, 61, 65, 85, (90, min(28, width - 92)))
+    if width >= 110:
+        return Columns(2, 4, 18, 23, 26, 52, 61, 65, 85, (89, 20 if width >= 111 else 19))
+    if width >= 100:
+        return Columns(2, 4, 18, 23, 26, 52, 61, None, 73, (77, 20))
+    if width >= 80:
+        return Columns(1, 3, 17, 21, 26, 50, 58, None, 67, (69, width - 70 if width < 92 else 20))
+    if width >= 72:
+        return Columns(1, 3, 17, 21, 26, 50, None, None, 58, (61, 10))
+    return Columns(1, 3, 17, 21, 26, 50, None, None, None, None)
+
+
+# --- which rows, in which order ------------------------------------------------------------------------------------
+
+
+def settled(state: State) -> bool:
+    """Whether the first round of checks is over: each provider that is on has been heard of."""
+    return state.health is not None and all(_heard_of(view) for view in state.providers.values())
+
+
+def _heard_of(view: ProviderView) -> bool:
+    health = view.health
+    return not view.enabled or health.state is not HealthState.UNKNOWN or health.last_check is not None
+
+
+def entries(state: State, needle: str = "") -> list[Entry]:
+    """The rows: alphabetical until the first round is over, then worst first and by score."""
+    if not state.providers:
+        named = [Entry(name, name, None) for name in state.names]
+    else:
+        over = settled(state)
+        named = [
+            Entry(view.id, view.name, view, int(over and view.health.state not in TROUBLED))
+            for view in state.providers.values()
+        ]
+        if over:
+            named.sort(key=_worst_first)
+        else:
+            named.sort(key=lambda entry: entry.name.casefold())
+    words = needle.casefold().split()
+    return [entry for entry in named if all(word in _haystack(entry) for word in words)] if words else named
+
+
+def _worst_first(entry: Entry) -> tuple[int, float, str]:
+    if entry.view is None:
+        return (len(ORDER), 0.0, entry.name)
+    health = entry.view.health
+    return (ORDER[health.state], -health.score, entry.name.casefold())
+
+
+def _haystack(entry: Entry) -> str:
+    view = entry.view
+    if view is None:
+        return entry.name.casefold()
+    words = (view.id, view.name, view.driver, view.tier, STATE[view.health.state][0], *view.categories)
+    return " ".join(words).casefold()
+
+
+# --- the page ------------------------------------------------------------------------------------------------------
+
+
+def headline(state: State, width: int, glyphs: Glyphs) -> list[Line]:
+    """The sentence that answers the question, and the figures under it."""
+    margin = 1 if width < 100 else 2
+    if state.failure is not None and not state.open:
+        return [
+            row(
+                left(margin, Span(f"{glyphs.unhealthy} The engine could not be opened. ", "bad", bold=True)),
+                width=width,
+            ),
+            row(left(margin, Span(state.failure)), width=width),
+        ]
+    if not settled(state):
+        return _checking(state, width, margin, glyphs)
+    sentence = _served(state)
+    trouble = sum(view.health.state in TROUBLED for view in state.providers.values())
+    if trouble:
+        needs = "needs" if trouble == 1 else "need"
+        of = f" {trouble:,} of {plural(len(state.providers), 'provider')} {needs} attention."
+        sentence = line(*sentence, of)
+    return [
+        row(left(margin, *sentence), right(width - margin, *_moments(state, width)), width=width),
+        row(left(margin, *_figures(state, width)), width=width),
+    ]
+
+
+def _checking(state: State, width: int, margin: int, glyphs: Glyphs) -> list[Line]:
+    on = [view for view in state.providers.values() if view.enabled]
+    total = len(on) or len(state.names)
+    answered = sum(_heard_of(view) for view in on)
+    first = line(head(f"Checking {plural(total, 'provider')}."), f" {answered:,} answered." if on else " Starting …")
+    room = max(10, width * 54 // 100)
+    share = answered / total if total else 0.0
+    said = line(strong(f"{answered:,}"), muted(f" of {total:,}"))
+    return [
+        row(left(margin, *first), width=width),
+        row(left(margin, *strips.bar(share, room, glyphs)), left(margin + room + 2, *said), width=width),
+    ]
+
+
+def _served(state: State) -> Line:
+    unserved = [pair(entry.capability) for entry in state.coverage if entry.status == "not served"]
+    if not state.coverage:
+        return line(head("Nothing to serve yet."))
+    if not unserved:
+        return line(head("Everything is served."))
+    if len(unserved) == len(state.coverage):
+        return line(Span("Nothing is served.", "bad", bold=True))
+    named = ", ".join(unserved[:2]) + (f" and {len(unserved) - 2} more" if len(unserved) > 2 else "")
+    return line(head("Served, except "), Span(named, "bad", bold=True), head("."))
+
+
+def _moments(state: State, width: int) -> Line:
+    if state.checking is not None:
+        done = state.checking.total - len(state.checking.waiting)
+        return line(strong(f"{done:,}"), muted(f" of {state.checking.total:,} checked"))
+    health = state.health
+    due = None if health is None else wall(health.next_health_check)
+    upcoming = "" if due is None else duration(max(0.0, due - state.now) * 1000)
+    if width < 100:
+        return line(muted("next "), upcoming) if upcoming else ()
+    checked = "" if health is None or health.last_health_check is None else ago(health.last_health_check, state.now)
+    parts: list[Span | str] = []
+    if checked:
+        parts += [muted("checked "), checked, muted(" ago")]
+    if upcoming:
+        parts += [muted(" · next in " if parts else "next in "), upcoming]
+    return line(*parts)
+
+
+def _figures(state: State, width: int) -> Line:
+    figures = state.figures
+    if figures is None:
+        return line(faint(MISSING))
+    minutes = duration(figures.window_ms).replace(" m", " min")
+    if not figures.executions:
+        return line(muted(f"No execution in the last {minutes}."))
+    if width < 110:
+        parts: list[Span | str] = [f"{percent(figures.success_rate)} %", muted(" of "), figure(figures.executions)]
+        parts += [muted(f" in {minutes} succeeded · "), figure(figures.saved_by_fallback), muted(" saved by fallback")]
+        return line(*parts)
+    parts = [muted(f"Last {minutes}: "), f"{percent(figures.success_rate)} %", muted(" of ")]
+    parts += [figure(figures.executions), muted(" executions succeeded · "), figure(figures.saved_by_fallback)]
+    parts += [muted(" saved by fallback · median "), f"{seconds(figures.median_ms)} s"]
+    if figures.cost is not None:
+        parts += [muted(" · cost "), f"${figures.cost:,.2f}"]
+    return line(*parts)
+
+
+def banners(state: State, width: int, glyphs: Glyphs) -> list[Line]:
+    """What is wrong with the console itself: the configuration, the engine, the database."""
+    margin = 1 if width < 100 else 2
+    lines: list[Line] = []
+    if state.stale_since is not None and state.open:
+        since = f"{max(0.0, state.now - state.stale_since):.1f} s without the engine"
+        from_ = f"   figures are from {clock(state.answered_at)}; keys still answer" if state.answered_at else ""
+        lines.append(
+            row(left(margin, Span(f"{glyphs.degraded} {since}", "warn", bold=True), muted(from_)), width=width)
+        )
+    if state.config_problem:
+        said = line(
+            Span(f"{glyphs.unhealthy} configuration ", "bad", bold=True),
+            state.config_problem,
+            muted(" The last good one stays in force."),
+        )
+        lines.append(row(left(margin, *said), width=width))
+    if state.store_problem:
+        said = line(Span(f"{glyphs.degraded} nothing is recorded ", "warn", bold=True), state.store_problem)
+        lines.append(row(left(margin, *said), width=width))
+    return lines
+
+
+def header(width: int, glyphs: Glyphs, *, ruled: bool) -> list[Line]:
+    """The names of the columns with their units, and the rule under them where there is room."""
+    at = columns(width)
+    narrow = width < 100
+    cells = [left(at.name, muted("Provider")), left(at.state, muted("State")), right(at.score, muted("Score"))]
+    if at.p50 is not None:
+        cells.append(right(at.p50, muted("p50 s")))
+    if at.trend is not None:
+        cells.append(left(at.trend, muted("Trend 1 h")))
+    if at.success is not None:
+        cells.append(right(at.success, muted("Ok %" if narrow else "Success %")))
+    if at.checks is not None:
+        start, size = at.checks
+        cells.append(left(start, muted("Checks" if size < 16 else f"Last {size} checks")))
+    lines = [row(*cells, width=width)]
+    if ruled:
+        margin = 1 if narrow else 2
+        lines.append(row(left(margin, Span(glyphs.rule * (width - 2 * margin), "rule")), width=width))
+    return lines
+
+
+def provider_row(entry: Entry, state: State, width: int, glyphs: Glyphs, *, selected: bool) -> Line:
+    """One provider."""
+    at = columns(width)
+    view = entry.view
+    if view is None:
+        cells = [
+            left(at.mark, faint(glyphs.unknown)),
+            left(at.name, Span(entry.name, "head" if selected else "text", bold=selected), width=at.name_width),
+            left(at.state, faint("checking …"), width=at.state_width),
+            right(at.score, faint(MISSING)),
+        ]
+        return row(*cells, *_unknown(at, glyphs), width=width)
+    health = view.health
+    trouble = health.state in TROUBLED
+    bold = trouble or selected
+    cells = [
+        left(at.mark, glyph(health.state, glyphs)),
+        left(at.name, Span(entry.name, "head" if bold else "text", bold=bold), width=at.name_width),
+        left(at.state, state_words(view, state), width=at.state_width),
+        right(at.score, _score(view)),
+    ]
+    cells += _measured(entry.key, view, state, at, glyphs)
+    return row(*cells, width=width)
+
+
+def _unknown(at: Columns, glyphs: Glyphs) -> list[Cell]:
+    cells = []
+    if at.p50 is not None:
+        cells.append(right(at.p50, faint(MISSING)))
+    if at.success is not None:
+        cells.append(right(at.success, faint(MISSING)))
+    if at.checks is not None:
+        cells.append(left(at.checks[0], *strips.checks((), at.checks[1], glyphs)))
+    return cells
+
+
+def _measured(name: str, view: ProviderView, state: State, at: Columns, glyphs: Glyphs) -> list[Cell]:
+    health = view.health
+    slow = health.state is HealthState.DEGRADED and health.p50_ms is not None
+    down = health.state is HealthState.UNHEALTHY
+    cells = []
+    if at.p50 is not None:
+        p50 = Span("none", "bad") if down else quiet(seconds(health.p50_ms), "warn" if slow else "text", bold=slow)
+        cells.append(right(at.p50, p50))
+    if at.trend is not None and health.state not in (HealthState.HELD, HealthState.OFF, HealthState.UNHEALTHY):
+        cells.append(left(at.trend, *strips.trend(state.trends.get(name), 10, glyphs)))
+    if at.success is not None:
+        ink = "bad" if down else "warn" if slow else "text"
+        cells.append(right(at.success, quiet(percent(health.success_rate), ink, bold=down or slow)))
+    if at.checks is not None:
+        start, size = at.checks
+        cells.append(left(start, *strips.checks(state.checks.get(name, ()), size, glyphs)))
+    return cells
+
+
+def _score(view: ProviderView) -> Span:
+    if view.health.state in (HealthState.HEALTHY, HealthState.DEGRADED):
+        return Span(f"{view.health.score:.0f}", bold=view.health.state is HealthState.DEGRADED)
+    return faint(MISSING)
+
+
+def state_words(view: ProviderView, state: State) -> Span:
+    """A state in words, with what happens next."""
+    health = view.health
+    _word, ink = STATE[health.state]
+    if state.checking is not None and view.id in state.checking.waiting:
+        return faint("checking …")
+    match health.state:
+        case HealthState.HEALTHY:
+            return muted("healthy")
+        case HealthState.UNHEALTHY:
+            return Span(f"{down_for(view, state.now)}{_next(view, state.now)}", ink, bold=True)
+        case HealthState.DEGRADED:
+            return Span(f"degraded · {_degraded(view, state)}", ink)
+        case HealthState.HELD:
+            return Span(_held(view, state.now), ink)
+        case HealthState.UNKNOWN:
+            return faint("checking …" if health.last_check is None else "no news")
+    return faint(health.why)
+
+
+def down_for(view: ProviderView, now: float) -> str:
+    """`down 2 m 06 s`, counted from when it began."""
+    since = wall(view.health.since)
+    return "down" if since is None or now - since < 1 else f"down {duration((now - since) * 1000)}"
+
+
+def _next(view: ProviderView, now: float) -> str:
+    at = wall(view.health.retry_at)
+    return "" if at is None or at <= now else f" · retry in {duration((at - now) * 1000)}"
+
+
+def _degraded(view: ProviderView, state: State) -> str:
+    health, trend = view.health, state.trends.get(view.id)
+    if health.why.startswith("slow") and trend is not None and trend.median_day_ms and health.p95_ms:
+        return f"p95 up {health.p95_ms / trend.median_day_ms:.1f}×"
+    at = wall(health.retry_at)
+    if at is not None and at > state.now:
+        return f"{health.why.partition(' · ')[0]} · back in {duration((at - state.now) * 1000)}"
+    return health.why
+
+
+def _held(view: ProviderView, now: float) -> str:
+    why = view.health.why
+    if why.startswith(("credential missing", "no credential")):
+        return "needs a key"
+    at = wall(view.health.retry_at)
+    if why.startswith("quota") and at is not None and at > now:
+        return f"quota used · back {clock(at)[:5]}"
+    return why.partition(" · ")[0]
+
+
+def nothing_found(state: State, needle: str, width: int) -> list[Line]:
+    """What a filter that matches nothing says."""
+    names = [view.name for view in state.providers.values()] or list(state.names)
+    hint = did_you_mean(needle, names).strip(" ;,.()?")
+    margin = 1 if width < 100 else 2
+    parts: list[Span | str] = [head("Filter found nothing"), muted("   / "), needle, muted(" matches no provider. ")]
+    if hint:
+        parts.append(muted(f"{hint[:1].upper()}{hint[1:]}. "))
+    return [(), row(left(margin, *parts, key(" esc"), muted(" clears the filter")), width=width)]
+
+
+def just_now(state: State, width: int, most: int, glyphs: Glyphs) -> Sequence[Line]:
+    """The last things that happened, newest first."""
+    lines = []
+    for happening in reversed(state.happenings[-most:]):
+        mark = glyph(happening.state, glyphs) if happening.state else faint(glyphs.unknown)
+        lines.append(
+            row(
+                left(2, muted(clock(happening.at))),
+                left(12, mark, Span(" "), Span(state.name_of(happening.subject)), width=20),
+                left(33, muted(happening.words), width=max(10, width - 35)),
+                width=width,
+            )
+        )
+    return lines
