@@ -40,9 +40,7 @@ async def open_terminal(arguments: argparse.Namespace) -> int:
         ) as console:
             yield console
 
-    sandbox_console = None
-
-    return await show(opened, theme=arguments.theme, sandbox=sandbox_console)
+    return await show(opened, theme=arguments.theme)
 
 
 async def show(opener: Opener, *, theme: str | None = None, sandbox: Opener | None = None) -> int:

@@ -390,3 +390,14 @@ def just_now(state: State, width: int, most: int, glyphs: Glyphs) -> Sequence[Li
             )
         )
     return lines
+
+
+def rule(width: int, glyphs: Glyphs) -> Line:
+    """A line across the page, from margin to margin."""
+    margin = 1 if width < 100 else 2
+    return row(left(margin, Span(glyphs.rule * (width - 2 * margin), "rule")), width=width)
+
+
+def section(title: str, width: int, glyphs: Glyphs) -> list[Line]:
+    """The title of a section and the rule under it."""
+    return [row(left(1 if width < 100 else 2, head(title)), width=width), rule(width, glyphs)]

@@ -90,7 +90,8 @@ class ConsoleScreen(Screen[None]):
 
     def show_keys(self) -> None:
         """Make the last row from the bindings that are active here."""
-        keys, palette = [], None
+        keys: list[Key] = []
+        palette: Key | None = None
         for _key, binding, enabled, _tooltip in self.active_bindings.values():
             if not binding.show or not binding.description:
                 continue

@@ -1,0 +1,31 @@
+"""The palette: every action that has a binding where one is, and the themes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+
+def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
+    """The actions of a screen by their words, then the themes by name."""
+    seen: set[str] = set()
+    for _key, binding, enabled, _tooltip in screen.active_bindings.values():
+        words = binding.tooltip or binding.description
+        if binding.system or not words or not enabled or binding.action in seen or binding.action == "command_palette":
+            continue
+        seen.add(binding.action)
+        shown = binding.key_display or app.get_key_display(binding)
+        yield SystemCommand(binding.description, f"{words} ({shown})", _running(app, screen, binding.action))
+    for name in sorted(app.available_themes):
+        yield SystemCommand(f"theme {name}", "change the colours", partial(setattr, app, "theme", name))
+
+
+def _running(app: App[Any], screen: Screen[Any], action: str) -> Callable[[], Any]:
+    async def run() -> None:
+        await app.run_action(action, default_namespace=screen)
+
+    return run
