@@ -37,7 +37,7 @@ class Program:
         self.begun = time.perf_counter()
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
-            os.execvpe(self._command[0], self._command, self._environ)  # noqa: S606 - the child becomes the program
+            os.execvpe(self._command[0], self._command, self._environ)
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, self._size)
         return self
 

@@ -60,8 +60,7 @@ def sandbox_home() -> Iterator[Path]:
             async with Sandbox(fleet(PROVIDERS)) as sandbox:
                 tables.update(sandbox.tables)
                 ready.set()
-                while not end.is_set():
-                    await asyncio.sleep(0.1)
+                await asyncio.to_thread(end.wait)
 
         asyncio.run(main())
 
@@ -127,7 +126,9 @@ def main() -> int:
     for name, each in times.items():
         ratio = f"{median[name] / median['harlequin']:.2f}" if "harlequin" in median else "–"
         print(f"{name:<24}{median[name]:>10.0f}{min(each):>9.0f}{max(each):>9.0f}{ratio:>14}")
-    print(f"\nresident with {PROVIDERS} providers  {memory:.1f} MiB\nidle, nothing happening      {idle:.2f} % of a core")
+    print(
+        f"\nresident with {PROVIDERS} providers  {memory:.1f} MiB\nidle, nothing happening      {idle:.2f} % of a core"
+    )
     missed = []
     ours = median["provider-console"]
     if ours > FRAME_MS:
