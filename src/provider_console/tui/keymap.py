@@ -14,7 +14,7 @@ TITLES: Final = (("health", "Health"),)
 NEEDS: Final = {
     "check": "check",
     "check_all": "check",
-    "toggle": "set_provider_enabled",
+    "switch": "set_provider_enabled",
     "credential": "set_secret",
     "test_credential": "test_secret",
     "run": "execute",

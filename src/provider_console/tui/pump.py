@@ -36,6 +36,7 @@ class Pump:
         self._everything = True
         self._figures = True
         self._recent = True
+        self._checked = False
 
     async def run(self) -> None:
         """Listen and read until cancelled."""
@@ -52,6 +53,7 @@ class Pump:
         match event:
             case events.HealthChecked():
                 self._changed.add(event.check.provider)
+                self._checked = True
             case events.ProviderStateChanged() | events.BreakerChanged():
                 self._changed.add(event.provider)
             case events.AttemptEnded():
@@ -118,6 +120,10 @@ class Pump:
             self._figures = False
             fields["figures"] = await self._console.figures()
             fields["trends"] = await self._console.trends()
+        if self._checked:
+            # When the next check is due, and how many are in which state.
+            self._checked = False
+            fields["health"] = await self._console.health()
         if self._recent:
             self._recent = False
             fields["recent"] = tuple(await self._console.executions(limit=100))

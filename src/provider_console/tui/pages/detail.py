@@ -50,7 +50,10 @@ def below(view: ProviderView, state: State, width: int, height: int, glyphs: Gly
     for number, (name, value) in enumerate(_facts(view, state)):
         cells = [left(label, muted(name)), left(at, *value, width=(edge - at - 2) if beside else width - at - margin)]
         if beside and number < len(about):
-            cells += [left(edge, muted(about[number][0])), left(edge + 10, *about[number][1])]
+            cells += [
+                left(edge, muted(about[number][0])),
+                left(edge + 10, *about[number][1], width=width - margin - edge - 10),
+            ]
         lines.append(row(*cells, width=width))
     room = height - len(lines) - 1
     if room > 0:

@@ -30,7 +30,7 @@ class HealthScreen(ConsoleScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "check", "check now", tooltip="probe the selected provider"),
         Binding("C", "check_all", "check all", show=False, tooltip="probe every provider"),
-        Binding("d", "toggle", "disable", tooltip="switch the selected provider off or on; kept over restarts"),
+        Binding("d", "switch", "disable", tooltip="switch the selected provider off or on; kept over restarts"),
         Binding("v", "coverage", "coverage", tooltip="who could serve what, and what breaks if the selected one dies"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only the providers that match"),
         Binding("escape", "unfilter", "show all", show=False, tooltip="clear the filter"),
@@ -83,6 +83,9 @@ class HealthScreen(ConsoleScreen):
             ],
             lambda width: health.header(width, glyphs, ruled=not short),
         )
+        shown = len(self._rows) + (len({entry.group for entry in self._rows}) > 1 and not short) + (1 if short else 2)
+        table.styles.max_height = max(3, shown)
+        self.query_one("#panes").set_class(not short, "-tall")
         self.query_one("#aside").display = wide
         self._show_detail()
 
@@ -151,7 +154,7 @@ class HealthScreen(ConsoleScreen):
 
         self.ask(checked(), group="check")
 
-    def action_toggle(self) -> None:
+    def action_switch(self) -> None:
         """Switch the selected provider off or on."""
         view = self.selected
         if view is None:

@@ -1,0 +1,196 @@
+"""What Health says, without a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.tui.scene import COVERAGE, DOWN, KEYLESS, NOW, PROVIDERS, SLOW, check, provider, scene
+
+from provider_console.console.events import HealthChecked
+from provider_console.console.views import HealthState
+from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
+from provider_console.tui.ink import plain, width_of
+from provider_console.tui.pages import coverage, detail, health, strips
+from provider_console.tui.pages.frame import standing
+from provider_console.tui.state import CheckAsked, ProvidersRead, State, Unanswered, reduce
+
+SIZES = [60, 72, 80, 92, 100, 110, 116, 120, 160, 200]
+
+
+def text(lines: object) -> str:
+    return "\n".join(plain(each) for each in lines)  # type: ignore[attr-defined]
+
+
+def test_the_sentence_comes_from_coverage_and_not_from_counts() -> None:
+    said = text(health.headline(scene(), 120, UNICODE))
+
+    assert "Served, except translate en›sr. 3 of 5 providers need attention." in said
+    assert "checked 8 s ago · next in 22 s" in said
+    assert (
+        "Last 5 min: 99.6 % of 1,284 executions succeeded · 41 saved by fallback · median 0.48 s · cost $1.92" in said
+    )
+
+
+def test_all_is_served_while_providers_are_down() -> None:
+    assert "Everything is served. 3 of 5" in text(health.headline(scene(coverage=COVERAGE[1:]), 120, UNICODE))
+
+
+def test_nothing_is_served() -> None:
+    assert "Nothing is served." in text(health.headline(scene(coverage=COVERAGE[:1]), 120, UNICODE))
+
+
+def test_the_worst_come_first_and_then_the_best_score() -> None:
+    rows = health.entries(scene())
+
+    assert [row.name for row in rows] == ["LibreTranslate", "OpenAI", "Gemini", "Apertium", "DeepL"]
+    assert [row.group for row in rows] == [0, 0, 0, 1, 1]
+
+
+def test_the_first_round_is_alphabetical_and_counts() -> None:
+    fresh = provider("Zeta", HealthState.UNKNOWN, why="not checked yet", last_check=None)
+    state = scene((*PROVIDERS, fresh))
+
+    assert [row.name for row in health.entries(state)][:2] == ["Apertium", "DeepL"]
+    said = text(health.headline(state, 120, UNICODE))
+    assert "Checking 6 providers. 5 answered." in said
+    assert "5 of 6" in said
+
+
+def test_names_stand_there_before_the_engine_is() -> None:
+    state = State(now=NOW, names=("acme", "DeepL"))
+
+    assert [row.name for row in health.entries(state)] == ["acme", "DeepL"]
+    row = health.entries(state)[0]
+    assert "checking …" in plain(health.provider_row(row, state, 120, UNICODE, selected=False))
+
+
+@pytest.mark.parametrize(
+    ("needle", "names"), [("deep", ["DeepL"]), ("down", ["LibreTranslate"]), ("trans prim", 5), ("deppl", [])]
+)
+def test_a_filter_looks_at_names_states_and_kinds(needle: str, names: list[str] | int) -> None:
+    found = [row.name for row in health.entries(scene(), needle)]
+
+    assert (len(found) if isinstance(names, int) else found) == names
+
+
+def test_a_filter_that_finds_nothing_names_the_nearest() -> None:
+    said = text(health.nothing_found(scene(), "DeppL", 120))
+
+    assert "matches no provider" in said
+    assert "DeepL" in said
+    assert "esc clears the filter" in said
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_every_row_fits_every_width(width: int) -> None:
+    state = scene((*PROVIDERS, provider("N" * 500), provider("משרד 🌍 " * 60)))
+    for entry in health.entries(state):
+        assert width_of(health.provider_row(entry, state, width, UNICODE, selected=True)) <= width
+    pages = (health.headline(state, width, UNICODE), health.header(width, UNICODE, ruled=True))
+    for view in state.providers.values():
+        pages += (detail.below(view, state, width, 14, UNICODE), detail.brief(view, state, width))
+    assert all(width_of(line) <= width for page in pages for line in page)
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_state_and_name_are_never_left_out(width: int) -> None:
+    state = scene()
+    said = plain(health.provider_row(health.entries(state)[0], state, width, UNICODE, selected=False))
+
+    assert "LibreTranslate" in said
+    assert "down 2 m 06 s · retry in" in said
+
+
+def test_what_happens_next_is_counted_down() -> None:
+    state = scene()
+
+    assert health.state_words(DOWN, state).text == "down 2 m 06 s · retry in 14 s"
+    assert health.state_words(DOWN, replace(state, now=NOW + 5)).text == "down 2 m 11 s · retry in 9 s"
+    assert health.state_words(SLOW, state).text == "degraded · p95 up 6.8×"
+    assert health.state_words(KEYLESS, state).text == "needs a key"
+
+
+def test_every_state_is_told_apart_by_its_text_alone() -> None:
+    for glyphs in (UNICODE, ASCII):
+        marks = {glyphs.of(state.value) for state in HealthState}
+        assert len(marks) == len(HealthState)
+    row = health.entries(scene())[0]
+    assert in_ascii(plain(health.provider_row(row, scene(), 120, ASCII, selected=False))).isascii()
+
+
+def test_the_detail_says_why_and_what_to_try_first_and_what_breaks() -> None:
+    said = text(detail.below(DOWN, scene(), 120, 14, UNICODE))
+
+    assert "network · connection refused · 10.0.4.12:5000 · 4 checks in a row" in said
+    assert "Is the server running there? Then press c to check." in said
+    assert "translate en›sr has no other provider · 1 more go to DeepL" in said
+    assert "retry in 14 s" in said
+
+
+def test_the_detail_of_a_wide_terminal_has_the_terms_of_the_score() -> None:
+    said = text(detail.aside(SLOW, scene(), 74, 50, UNICODE))
+
+    assert "28.0 / 30" in said
+    assert "OpenAI" in said
+
+
+def test_coverage_says_what_breaks_without_the_chosen_one() -> None:
+    state = scene()
+
+    assert "nobody now · LibreTranslate is the only one and is out" in text(coverage.lines(state, 120, 9, UNICODE))
+    said = plain(coverage.entry_row(COVERAGE[1], state, 120, UNICODE, chosen="deepl"))
+    assert "without DeepL: Apertium takes over" in said
+    assert "1 served by nobody" in plain(coverage.headline(state))
+
+
+def test_strips_tell_usual_slow_failed_and_unasked_apart() -> None:
+    seen = [check("a", NOW - 9 + at) for at in range(6)]
+    seen += [check("a", NOW, latency_ms=500.0), check("a", NOW, passed=False), check("a", NOW, passed=None)]
+
+    assert plain(strips.checks(seen, 12, UNICODE)) == "···▁▁▁▁▁▁▄▇·"
+    assert plain(strips.checks(seen, 12, ASCII)) == "...______=%."
+
+
+def test_the_tally_leaves_out_what_is_zero_and_has_words_where_there_is_room() -> None:
+    assert plain(standing(scene(), 120, UNICODE)) == "▼ 1  ◐ 1  ◇ 1  ● 2     production · alice"
+    assert plain(standing(scene(), 80, UNICODE)) == "▼1 ◐1 ◇1"
+    assert "1 down" in plain(standing(scene(), 200, UNICODE))
+
+
+def test_trouble_of_the_console_itself_stands_above_the_table() -> None:
+    state = scene(config_problem="config.toml:14:9: unknown key max_retrys", store_problem="the disk is full")
+    state = reduce(state, Unanswered(NOW - 3))
+    said = text(health.banners(state, 120, UNICODE))
+
+    assert "3.0 s without the engine" in said
+    assert "config.toml:14:9: unknown key max_retrys The last good one stays in force." in said
+    assert "nothing is recorded the disk is full" in said
+
+
+# --- the state ---------------------------------------------------------------------------------------------------
+
+
+def test_a_round_of_checks_counts_down_as_they_answer() -> None:
+    state = reduce(scene(), CheckAsked(NOW, frozenset({"deepl", "openai"})))
+    assert state.checking is not None
+    assert "0 of 2 checked" in text(health.headline(state, 120, UNICODE))
+
+    state = reduce(state, HealthChecked(at=NOW, check=check("deepl", NOW)))
+    assert "1 of 2 checked" in text(health.headline(state, 120, UNICODE))
+    assert reduce(state, HealthChecked(at=NOW, check=check("openai", NOW))).checking is None
+
+
+def test_an_answer_ends_the_stale_state() -> None:
+    state = reduce(reduce(scene(), Unanswered(NOW)), Unanswered(NOW + 3))
+    assert state.stale_since == NOW
+
+    assert reduce(state, ProvidersRead(NOW + 4, ())).stale_since is None
+
+
+def test_a_check_is_remembered_sixty_deep() -> None:
+    state = scene()
+    for at in range(80):
+        state = reduce(state, HealthChecked(at=NOW, check=check("deepl", NOW + at)))
+
+    assert len(state.checks["deepl"]) == 60
