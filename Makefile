@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run-ready
 DEV    := $(VENV)/.dev-ready
 
-.PHONY: run test check wheel simulate mutants benchmarks clean
+.PHONY: run test check wheel simulate mutants benchmarks screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -46,6 +46,9 @@ mutants: $(DEV) ## plant each known bug and see that the histories catch it
 
 benchmarks: $(RUN) ## overhead against peers (installs them in a venv of their own)
 	$(MAKE) -C benchmarks
+
+screenshots: $(DEV) ## the pictures of the documentation, from the workflows of the tests (needs Chromium)
+	$(BIN)/python -m tests.tui.pictures docs/pictures $(NAMES)
 
 clean: ## remove what was built
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
