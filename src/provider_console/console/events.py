@@ -14,13 +14,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, rename="camel")
 
 
 class ExecutionStarted(Event, frozen=True, kw_only=True):
-    """An execution began."""
+    """An execution began. `reference` is the operation's own."""
 
     execution_id: str
     operation: str
     category: str
     providers: tuple[str, ...]
     parent: str | None = None
+    reference: str | None = None
 
 
 class AttemptStarted(Event, frozen=True, kw_only=True):

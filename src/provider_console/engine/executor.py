@@ -525,6 +525,7 @@ class Executor:
                 category=execution.operation.category,
                 providers=tuple(choice.candidate.provider.id for choice in execution.plan),
                 parent=execution.parent,
+                reference=execution.operation.reference,
             )
         )
 

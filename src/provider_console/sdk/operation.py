@@ -32,7 +32,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `capabilities` are required all together. `providers` limits the choice to these ids. `idempotent` False
     forbids a second try unless the first provably never left. `wait` allows waiting, within the deadline,
-    for the first provider to come back when none is eligible.
+    for the first provider to come back when none is eligible. `reference` comes back in the event of the beginning,
+    so that the one who asks knows which execution is theirs; it is not kept.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     max_providers: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
     policy: RetryPolicy | None = None
     wait: bool = False
+    reference: Annotated[str, msgspec.Meta(max_length=100)] | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

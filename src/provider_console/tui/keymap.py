@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-TITLES: Final = (("health", "Health"),)
+TITLES: Final = (("health", "Health"), ("execution", "Execution"))
 """The modes in the order of their digits: name and title."""
 
 NEEDS: Final = {

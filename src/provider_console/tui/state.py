@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ExecutionReport,
         ExecutionSummary,
         FiguresView,
+        KindView,
         ProviderView,
         SurveyView,
         SystemHealth,
@@ -34,6 +35,8 @@ RUNS_KEPT: Final = 100
 """Executions followed as they happen."""
 TEXT_KEPT: Final = 1 << 20
 """Characters of a streamed result kept to be shown."""
+REPORTS_KEPT: Final = 20
+"""Reports read to be shown, the newest with up to a mebibyte of result each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class Run:
     left: tuple[Left, ...] = ()
     text: str = ""
     report: ExecutionReport | None = None
+    reference: str | None = None
+    """The mark that the one who asked for it gave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,12 @@ class State:
     checks: Mapping[str, tuple[CheckView, ...]] = field(default_factory=lambda: MappingProxyType({}))
     checking: Checking | None = None
     recent: tuple[ExecutionSummary, ...] = ()
+    older: tuple[ExecutionSummary, ...] = ()
+    """Executions before the recent ones, as far back as somebody looked."""
+    reports: Mapping[str, ExecutionReport] = field(default_factory=lambda: MappingProxyType({}))
+    """Reports that were read to be shown."""
+    kinds: tuple[KindView, ...] = ()
+    """What can be executed, once somebody asked."""
     runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
     happenings: tuple[Happening, ...] = ()
     config_problem: str | None = None
@@ -186,7 +197,32 @@ class ContentArrived:
     text: str
 
 
-Change = events.Event | Ticked | Read | ProvidersRead | Unanswered | CheckAsked | CheckDone | ContentArrived
+@dataclass(frozen=True, slots=True)
+class ReportRead:
+    """An execution was read, whole."""
+
+    report: ExecutionReport
+
+
+@dataclass(frozen=True, slots=True)
+class OlderRead:
+    """Executions before those that were known."""
+
+    executions: tuple[ExecutionSummary, ...]
+
+
+Change = (
+    events.Event
+    | Ticked
+    | Read
+    | ProvidersRead
+    | Unanswered
+    | CheckAsked
+    | CheckDone
+    | ContentArrived
+    | ReportRead
+    | OlderRead
+)
 
 
 @singledispatch
@@ -249,12 +285,36 @@ def _content(change: ContentArrived, state: State) -> State:
     return _with_run(state, change.execution_id, lambda run: replace(run, text=(run.text + change.text)[:TEXT_KEPT]))
 
 
+@_apply.register
+def _report_read(change: ReportRead, state: State) -> State:
+    report = change.report
+    reports = {key: value for key, value in state.reports.items() if key != report.execution_id}
+    reports[report.execution_id] = report
+    for old in list(reports)[: max(0, len(reports) - REPORTS_KEPT)]:
+        del reports[old]
+    return replace(state, reports=reports)
+
+
+@_apply.register
+def _older_read(change: OlderRead, state: State) -> State:
+    known = {entry.execution_id for entry in (*state.recent, *state.older)}
+    new = tuple(entry for entry in change.executions if entry.execution_id not in known)
+    return replace(state, older=(*state.older, *new))
+
+
 # --- the console's events -----------------------------------------------------------------------------------------
 
 
 @_apply.register
 def _started(event: events.ExecutionStarted, state: State) -> State:
-    run = Run(event.execution_id, event.operation, event.category, event.at, event.providers)
+    run = Run(
+        event.execution_id,
+        event.operation,
+        event.category,
+        event.at,
+        event.providers,
+        reference=event.reference if event.parent is None else None,
+    )
     runs = {**state.runs, event.execution_id: run}
     for old in list(runs)[: max(0, len(runs) - RUNS_KEPT)]:
         del runs[old]

@@ -18,11 +18,15 @@ from provider_console.tui.widgets.painted import Painted
 
 
 class Row(NamedTuple):
-    """A row: what it is told by, its group (a blank row stands between groups), and how it is painted for a width."""
+    """A row: what it is told by, its group (a blank row stands between groups), and how it is painted for a width.
+
+    `after` paints a line below it that belongs to no row: the cursor passes it.
+    """
 
     key: str
     paint: Callable[[int, bool], Line]
     group: int = 0
+    after: Callable[[int], Line] | None = None
 
 
 class Table(Painted, ScrollView, can_focus=True):
@@ -81,6 +85,8 @@ class Table(Painted, ScrollView, can_focus=True):
                 self._lines.append(None)
             self._line_of[row.key] = len(self._lines)
             self._lines.append(index)
+            if row.after is not None:
+                self._lines.append(None)
         if self.cursor not in self._line_of:
             self.cursor = self._key_near(place)
         size = Size(self.size.width, self._head + len(self._lines))
@@ -148,8 +154,13 @@ class Table(Painted, ScrollView, can_focus=True):
         if y < len(header):
             return header[y], False
         place = y + int(self.scroll_y) - len(header)
-        if not 0 <= place < len(self._lines) or (index := self._lines[place]) is None:
+        if not 0 <= place < len(self._lines):
             return BLANK, False
+        index = self._lines[place]
+        if index is None:
+            above = self._lines[place - 1]
+            after = None if above is None else self._rows[above].after
+            return BLANK if after is None else after(self.size.width), False
         row = self._rows[index]
         selected = row.key == self.cursor
         content = row.paint(self.size.width, selected)

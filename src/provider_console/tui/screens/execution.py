@@ -1,0 +1,330 @@
+"""Execution: why did that request do that?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+
+from provider_console.console.views import ExecutionSummary
+from provider_console.tui.ink import BLANK, Line
+from provider_console.tui.pages import execution, recent, waterfall
+from provider_console.tui.pages.order import order_of
+from provider_console.tui.pages.result import text_of
+from provider_console.tui.pages.trace import Trace, trace_of
+from provider_console.tui.screens.base import ConsoleScreen
+from provider_console.tui.state import OlderRead, ReportRead
+from provider_console.tui.widgets.filter import Filter
+from provider_console.tui.widgets.lines import Lines
+from provider_console.tui.widgets.table import Row, Table
+
+SHORT: Final = 30
+"""Below so many rows the blank rows go."""
+BESIDE: Final = 180
+"""From this width on the list of recent executions stands beside the one that is open."""
+PAGE: Final = 100
+"""Executions read at a time."""
+BEAT_S: Final = 0.1
+"""How often a running execution is painted, and what has arrived of its result shown."""
+
+
+class ExecutionScreen(ConsoleScreen):
+    """One execution whole, and the list it was chosen from."""
+
+    MODE = "execution"
+    CSS_PATH = "execution.tcss"
+    AUTO_FOCUS = "#attempts"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "explain", "explain", tooltip="the order: its terms, who was left out, what would change it"),
+        Binding("left_square_bracket", "walk(1)", "older, newer", key_display="[ ]", tooltip="the execution before"),
+        Binding(
+            "right_square_bracket", "walk(-1)", "newer", key_display="]", show=False, tooltip="the execution after"
+        ),
+        Binding("l", "list", "list", tooltip="recent executions"),
+        Binding("slash", "filter", "filter", key_display="/", tooltip="show only the executions that match"),
+        Binding("o", "open_result", "open result", show=False, tooltip="the whole result, to scroll through"),
+        Binding("enter", "open", "open", show=False, tooltip="open the execution under the cursor"),
+        Binding("escape", "back", "back", key_display="esc", show=False, tooltip="from the list back to the execution"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: str | None = None
+        self._place: int | None = None
+        """The attempt that somebody chose; None follows the last one."""
+        self._needle = ""
+        self._known: list[ExecutionSummary] = []
+        self._known_of: tuple[object, ...] = ()
+        self._asked: set[tuple[str, float | None]] = set()
+        """What was read already, by how long it had taken then, so that nothing is read twice."""
+        self._all_read = False
+
+    def body(self) -> ComposeResult:
+        """The execution, and the list."""
+        glyph = self.glyphs.cursor
+        with Horizontal(id="panes"):
+            with Vertical(id="one"):
+                yield Lines(id="headline")
+                yield Table(id="attempts", cursor_glyph=glyph)
+                yield Lines(id="under")
+            with Vertical(id="list"):
+                yield Lines(id="listed")
+                yield Filter(id="filter")
+                yield Table(id="recent", cursor_glyph=glyph)
+
+    def on_mount(self) -> None:
+        """Paint what runs more often than once a second."""
+        super().on_mount()
+        self._beat = self.set_interval(BEAT_S, self._on_beat, pause=True)
+
+    def _on_beat(self) -> None:
+        if self.is_current:
+            self.show()
+
+    # --- showing ------------------------------------------------------------------------------------------------
+
+    @property
+    def trace(self) -> Trace | None:
+        """The execution that is open, as far as it is known."""
+        if self._opened is None:
+            return None
+        return trace_of(self._opened, self.state, max(self.state.now, self.link.clock.wall()))
+
+    @property
+    def wide(self) -> bool:
+        """Whether there is room for the list beside the execution."""
+        return self.size.width >= BESIDE
+
+    def show(self) -> None:
+        """Put the state on the screen."""
+        state = self.state
+        wanted = (state.recent, state.older, state.runs, state.providers, self._needle)
+        if wanted != self._known_of:
+            self._known, self._known_of = recent.entries(state, self._needle), wanted
+        if self._opened is None and self._known:
+            self._opened = self._known[0].execution_id
+        self._read_opened()
+        panes = self.query_one("#panes")
+        panes.set_class(self.wide, "-wide")
+        self._show_list()
+        self._show_one()
+
+    def _show_one(self) -> None:
+        state, trace = self.state, self.trace
+        short = self.size.height < SHORT
+        table = self.query_one("#attempts", Table)
+        place = recent.place_of(self._opened or "", self._known)
+
+        def top(width: int, _height: int) -> Sequence[Line]:
+            lines = execution.empty(state, width) if trace is None else execution.headline(trace, state, width, place)
+            return [*([] if short else [BLANK]), *lines, BLANK]
+
+        self.query_one("#headline", Lines).show(top)
+        calls = () if trace is None else trace.calls
+        table.display = bool(calls)
+        if trace is not None and calls:
+            self._fill(table, trace, short=short)
+        self._show_under()
+
+    def _fill(self, table: Table, trace: Trace, *, short: bool) -> None:
+        rows = [self._row(trace, place) for place in range(len(trace.calls))]
+        height = len(rows) + sum(row.after is not None for row in rows)
+        ruled = not short or height <= 7
+        glyphs = self.glyphs
+        table.fill(rows, lambda width: waterfall.header(trace, width, glyphs, ruled=ruled))
+        # The rest of the page needs its lines; many attempts scroll.
+        table.styles.height = min(height + 1 + ruled, max(4, self.size.height - (10 if short else 14)))
+        if self._place is None:
+            table.cursor = rows[-1].key
+
+    def _row(self, trace: Trace, place: int) -> Row:
+        state, glyphs = self.state, self.glyphs
+        under = waterfall.below(trace, place, state, self._width, glyphs)
+        return Row(
+            str(place),
+            lambda width, selected: waterfall.attempt_row(trace, place, state, width, glyphs, selected=selected),
+            after=None if under is None else lambda _width: under,
+        )
+
+    @property
+    def _width(self) -> int:
+        return self.size.width - (76 if self.wide else 0)
+
+    def _show_under(self) -> None:
+        state, glyphs, trace = self.state, self.glyphs, self.trace
+        under = self.query_one("#under", Lines)
+        if trace is None:
+            under.show(lambda _width, _height: ())
+            return
+        table = self.query_one("#attempts", Table)
+        used = 3 + len(self.query_one("#headline", Lines).lines) + (table.styles.height.value if table.display else 0)  # type: ignore[union-attr]  # set above
+        room = max(0, self.size.height - int(used) - (0 if self.size.height < SHORT else 1))
+        chosen = len(trace.calls) - 1 if self._place is None else self._place
+        moved = self._place is not None
+
+        def page(width: int, _height: int) -> Sequence[Line]:
+            return execution.sections(trace, chosen, state, width, room, glyphs, moved=moved)
+
+        under.show(page)
+
+    def _show_list(self) -> None:
+        state, glyphs, known, needle = self.state, self.glyphs, self._known, self._needle
+        short = self.size.height < SHORT
+        self.query_one("#listed", Lines).show(
+            lambda width, _height: [
+                *([] if short else [BLANK]),
+                *recent.headline(state, known, needle, width),
+                BLANK,
+            ]
+        )
+        self.query_one("#recent", Table).fill(
+            [
+                Row(
+                    entry.execution_id,
+                    lambda width, selected, entry=entry: recent.entry_row(  # type: ignore[misc]  # bound at once
+                        entry, state, width, glyphs, selected=selected
+                    ),
+                )
+                for entry in known
+            ],
+            lambda width: recent.header(width, glyphs),
+        )
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def _read_opened(self) -> None:
+        """Read the open execution once, and again once it has ended."""
+        opened = self._opened
+        if opened is None or not self.state.open:
+            return
+        run = self.state.runs.get(opened)
+        summary = next((entry for entry in self._known if entry.execution_id == opened), None)
+        ended_ms = summary.elapsed_ms if summary is not None else None
+        if run is not None:
+            ended_ms = None if run.report is None else run.report.elapsed_ms
+        if (opened, ended_ms) in self._asked:
+            return
+        self._asked.add((opened, ended_ms))
+        link = self.link
+
+        async def read() -> None:
+            link.change(ReportRead(await link.console.execution(opened)))
+
+        self.ask(read(), group="report")
+
+    def _read_older(self) -> None:
+        if self._all_read or not self._known or self._needle:
+            return
+        link, before = self.link, self._known[-1].execution_id
+
+        async def read() -> None:
+            older = await link.console.executions(limit=PAGE, before=before)
+            self._all_read = len(older) < PAGE
+            link.change(OlderRead(tuple(older)))
+
+        self.ask(read(), group="older")
+
+    def open_execution(self, execution_id: str) -> None:
+        """Show an execution, its last attempt selected."""
+        if execution_id != self._opened:
+            self._opened, self._place = execution_id, None
+            self.show()
+
+    # --- keys ---------------------------------------------------------------------------------------------------
+
+    def on_table_highlighted(self, message: Table.Highlighted) -> None:
+        """Another attempt is selected, or another execution."""
+        table, chosen = message.table, message.key
+        if chosen is None or chosen != table.cursor:
+            return
+        if table.id == "attempts":
+            trace = self.trace
+            last = trace is None or int(chosen) == len(trace.calls) - 1
+            self._place = None if last else int(chosen)
+            self._show_under()
+            return
+        if table.has_focus and self.wide:
+            self.open_execution(chosen)
+        if self._known and chosen == self._known[-1].execution_id:
+            self._read_older()
+
+    def on_table_chosen(self, message: Table.Chosen) -> None:
+        """An execution was clicked twice."""
+        if message.table.id == "recent":
+            self.action_open()
+
+    def action_walk(self, by: int) -> None:
+        """The execution before, or after."""
+        keys = [entry.execution_id for entry in self._known]
+        if not keys:
+            return
+        at = keys.index(self._opened) if self._opened in keys else -1
+        wanted = at + by
+        if wanted >= len(keys) - 1:
+            self._read_older()
+        self.open_execution(keys[max(0, min(len(keys) - 1, wanted))])
+        self.query_one("#recent", Table).cursor = self._opened
+
+    def action_list(self) -> None:
+        """The list, or from it back to the execution."""
+        panes, table = self.query_one("#panes"), self.query_one("#recent", Table)
+        if self.wide:
+            (self.query_one("#attempts", Table) if table.has_focus else table).focus()
+            return
+        panes.toggle_class("-list")
+        if panes.has_class("-list"):
+            table.cursor = self._opened
+            table.focus()
+        else:
+            self.query_one("#attempts", Table).focus()
+        self.show()
+
+    def action_open(self) -> None:
+        """Open what the cursor of the list stands on."""
+        table = self.query_one("#recent", Table)
+        if not table.has_focus or table.cursor is None:
+            return
+        self.open_execution(table.cursor)
+        self.action_list()
+
+    def action_back(self) -> None:
+        """From the list back to the execution; a filter goes first."""
+        if self._needle:
+            self.query_one(Filter).action_clear()
+        elif self.query_one("#panes").has_class("-list"):
+            self.action_list()
+
+    def action_filter(self) -> None:
+        """Type a filter for the list."""
+        if not self.wide and not self.query_one("#panes").has_class("-list"):
+            self.action_list()
+        self.query_one(Filter).open()
+
+    def on_filter_changed(self, message: Filter.Changed) -> None:
+        """Another filter."""
+        self._needle = message.text.strip()
+        self.show()
+
+    def action_explain(self) -> None:
+        """Why the order was what it was."""
+        from provider_console.tui.screens.reading import OrderScreen
+
+        trace = self.trace
+        if trace is not None:
+            self.app.push_screen(OrderScreen(order_of(trace), trace))
+
+    def action_open_result(self) -> None:
+        """The whole result."""
+        from provider_console.tui.screens.reading import ResultScreen
+
+        trace = self.trace
+        if trace is None or text_of(trace) is None:
+            self.notify("There is no result to open.", markup=False)
+            return
+        self.app.push_screen(ResultScreen(trace))
+
+
+SCREEN = ExecutionScreen
