@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from provider_console.adapters.memory_history import MemoryHistory, MemoryPast, StoredExecution
 from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.adapters.memory_settings import MemorySettings
 from provider_console.adapters.sqlite.chain import genesis, row_hash
@@ -29,6 +30,7 @@ from provider_console.core.ports import (
     StoreUnavailable,
     UsageRow,
 )
+from provider_console.core.rollup import cell_of
 from provider_console.sdk.provider import Provider
 
 __all__ = [
@@ -78,18 +80,11 @@ class MemoryLock:
 # --- usage --------------------------------------------------------------------------------------------------
 
 
-class _Execution(msgspec.Struct, kw_only=True):
-    row: ExecutionRow
-    owner: int
-
-
-class MemoryDisk:
+class MemoryDisk(MemoryPast):
     """What outlives a process: the tables of the usage database, and who is alive on them."""
 
     def __init__(self) -> None:
-        self.attempts: list[AttemptRow] = []
-        self.checks: list[CheckRow] = []
-        self.executions: dict[str, _Execution] = {}
+        super().__init__()
         self.providers: tuple[Provider, ...] = ()
         self.providers_at: float | None = None
         self.memories: dict[str, Memory] = {}
@@ -99,7 +94,7 @@ class MemoryDisk:
         self.owners = 0
 
 
-class MemoryUsage:
+class MemoryUsage(MemoryHistory):
     """`UsageStore`, `SecretIndex` and revisions in RAM. Set `failure` to a sentence and every method raises it."""
 
     def __init__(self, disk: MemoryDisk | None = None) -> None:
@@ -116,6 +111,9 @@ class MemoryUsage:
         if self._owner not in self.disk.living:
             raise StoreUnavailable("the usage store is closed: this console is ending")
         return self.disk
+
+    def _past(self) -> MemoryPast:
+        return self._usable()
 
     def crash(self) -> None:
         """Die without a word."""
@@ -141,15 +139,11 @@ class MemoryUsage:
                 disk.attempts.append(
                     msgspec.structs.replace(row, message=message(row.message), provider_code=message(row.provider_code))
                 )
+                disk.count(row, cell_of(row))
             elif isinstance(row, CheckRow):
                 disk.checks.append(msgspec.structs.replace(row, message=message(row.message)))
             elif isinstance(row, Absorbed):
-                disk.attempts[:] = [
-                    msgspec.structs.replace(known, absorbed=True)
-                    if known.execution_id == row.execution_id and not known.ok
-                    else known
-                    for known in disk.attempts
-                ]
+                disk.absorb(row.execution_id)
             elif isinstance(row, ExecutionBegun):
                 begun = ExecutionRow(
                     id=row.id,
@@ -161,7 +155,7 @@ class MemoryUsage:
                     elapsed_ms=None,
                     report=None,
                 )
-                disk.executions.setdefault(row.id, _Execution(row=begun, owner=self._owner))
+                disk.executions.setdefault(row.id, StoredExecution(row=begun, owner=self._owner))
             elif row.id in disk.executions:
                 execution = disk.executions[row.id]
                 execution.row = msgspec.structs.replace(
@@ -218,19 +212,6 @@ class MemoryUsage:
             if row.provider not in latest or row.at >= latest[row.provider].at:
                 latest[row.provider] = row
         return dict(sorted(latest.items()))
-
-    async def prune(self, before: float) -> int:
-        """Delete attempts, checks and ended executions older than a wall time; how many rows."""
-        disk = self._usable()
-        count = len(disk.attempts) + len(disk.checks) + len(disk.executions)
-        disk.attempts = [row for row in disk.attempts if row.at >= before]
-        disk.checks = [row for row in disk.checks if row.at >= before]
-        disk.executions = {
-            name: execution
-            for name, execution in disk.executions.items()
-            if execution.row.at >= before or execution.row.status is None
-        }
-        return count - len(disk.attempts) - len(disk.checks) - len(disk.executions)
 
     async def save_providers(self, providers: Sequence[Provider], at: float) -> None:
         """Replace the table of providers as last unified."""

@@ -10,6 +10,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from provider_console.core.period import Span
+from provider_console.core.rollup import Cell
 from provider_console.core.settings import Settings
 from provider_console.sdk.context import CredentialInfo, SettingsSection
 from provider_console.sdk.http import HttpClient
@@ -69,6 +71,8 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     cost: float | None = None
     first_content_ms: float | None = None
     """When the first content of a stream came; None: there was none."""
+    first: bool = True
+    """Whether its execution began with it."""
 
 
 class ExecutionBegun(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +142,51 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
     report: bytes | None
 
 
+class Rollup(msgspec.Struct, frozen=True):
+    """The attempts of one provider, category and kind in the minute, hour or day that begins at `at`."""
+
+    provider: str
+    category: str
+    kind: str
+    at: int
+    cell: Cell
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on (wall seconds) everything is still there; 0: nothing was ever deleted.
+
+    `attempts` is also how far minutes, checks and executions go back, `rollups` hours and days.
+    """
+
+    attempts: float = 0.0
+    rollups: float = 0.0
+
+
+class OutageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of checks that found a provider down. Times are wall seconds by the clock of their moment.
+
+    `ended` None: no later check found it in another state; `last_seen` is the last check that found it down.
+    `unwatched_s` is how much of it nobody looked: the console was off, the machine asleep, or its clock was put on.
+    """
+
+    provider: str
+    started: float
+    last_seen: float
+    ended: float | None
+    after: str | None
+    """The state that it was found in then."""
+    unwatched_s: float
+    error_class: str | None
+    message: str | None
+
+
+class CheckCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Checks of one provider in a period; those that could not be made are in neither."""
+
+    passed: int
+    failed: int
+
+
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What the database remembers of a provider between runs.
 
@@ -205,8 +254,42 @@ class UsageStore(Protocol):
         """Drop what providers said of themselves; how many were dropped."""
         ...
 
-    async def prune(self, before: float) -> int:
-        """Delete attempts, checks and executions older than a wall time; how many rows."""
+    async def rollups(
+        self,
+        spans: Sequence[Span],
+        *,
+        providers: Sequence[str] = (),
+        category: str | None = None,
+        kind: str | None = None,
+    ) -> Sequence[Rollup]:
+        """Roll-ups of everything that was written, by provider; without `providers`, of all of them."""
+        ...
+
+    async def rebuild_rollups(self) -> None:
+        """Make roll-ups anew from the attempts that are kept; those of older ones stay as they are."""
+        ...
+
+    async def outages(self, *, provider: str | None, since: float, until: float, gap_s: float) -> Sequence[OutageRow]:
+        """Outages that touch a period, newest first. No check for `gap_s`: nobody looked meanwhile."""
+        ...
+
+    async def check_counts(self, *, provider: str | None, since: float, until: float) -> Mapping[str, CheckCounts]:
+        """How many checks of each provider passed and failed in a period."""
+        ...
+
+    async def kept(self) -> Kept:
+        """How far back records go."""
+        ...
+
+    async def prune(self, before: float, *, rollups_before: float | None = None) -> int:
+        """Delete attempts, minutes, checks and executions older than a wall time; how many, without roll-ups.
+
+        Hours and days are deleted before `rollups_before`, or stay.
+        """
+        ...
+
+    async def shrink(self, most_bytes: int) -> int:
+        """Where the database is larger, delete the oldest records, a day at a time, until it is not; how many rows."""
         ...
 
     async def close(self) -> None:

@@ -165,6 +165,7 @@ class Execution:
             units=attempt.units,
             cost=price(attempt.units, attempt.price),
             first_content_ms=None if attempt.first_content_s is None else _ms(attempt.first_content_s),
+            first=attempt is self.attempts[0],
         )
 
 

@@ -21,7 +21,7 @@ CUT: Final = "… [cut]"
 ATTEMPT_COLUMNS: Final = (
     "execution_id, provider, kind, category, attempt, at, duration_ms, timeout_ms, delay_before_ms, ok, absorbed, "
     "counted, error_class, http_status, provider_code, message, retry_after_ms, model, units, cost, "
-    "first_content_ms"
+    "first_content_ms, first"
 )
 CHECK_COLUMNS: Final = (
     "provider, at, state, passed, score, rung, latency_ms, error_class, message, event, out_ms, manual"
@@ -96,13 +96,15 @@ def attempt_values(row: AttemptRow) -> tuple[Any, ...]:
         _json(row.units).decode() if row.units else None,
         row.cost,
         row.first_content_ms,
+        1 if row.first else 0,
     )
 
 
 def attempt(values: Sequence[Any]) -> AttemptRow:
     """From the order of `ATTEMPT_COLUMNS`."""
     named = dict(zip(_ATTEMPT_NAMES, values, strict=True))
-    named["ok"], named["absorbed"] = bool(named["ok"]), bool(named["absorbed"])
+    for name in ("ok", "absorbed", "first"):
+        named[name] = bool(named[name])
     try:
         named["units"] = {} if named["units"] is None else _units(named["units"])
     except msgspec.DecodeError:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from provider_console.adapters.sqlite import rollups
 from provider_console.adapters.sqlite.connection import transact
 
 
@@ -18,6 +19,9 @@ def salvage_tables(old: sqlite3.Connection, new: sqlite3.Connection, aside: Path
     for (table,) in new.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"):
         with contextlib.suppress(sqlite3.Error):
             saved += _copy(table, old, new)
+    # What was folded of which attempts is not known any more: roll-ups are made anew as far back as attempts go.
+    new.execute("UPDATE usage_rollup_state SET pruned = coalesce((SELECT min(at) FROM provider_usage_analytics), 0)")
+    transact(rollups.rebuild, new)
     return "nothing in it could be read" if not saved else f"{saved} of its rows were saved"
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from provider_console.adapters.sqlite import rollups
 from provider_console.adapters.sqlite import rows as values
 from provider_console.adapters.sqlite.database import Database
+from provider_console.adapters.sqlite.history import StoredHistory
 from provider_console.adapters.sqlite.salvage import salvage_tables
 from provider_console.core.ports import (
     Absorbed,
@@ -20,26 +23,28 @@ from provider_console.core.ports import (
     ExecutionRow,
     Memory,
     Revision,
+    StoreUnavailable,
     UsageRow,
 )
 from provider_console.sdk.provider import Provider
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 # Table and column names are constants of this package; every value is bound.
 _ATTEMPT: Final = (
     f"INSERT INTO provider_usage_analytics ({values.ATTEMPT_COLUMNS}) "  # noqa: S608
     f"VALUES ({values.placeholders(values.ATTEMPT_COLUMNS)})"
 )
+# `moved`: the provider's check before it found another state.
 _CHECK: Final = (
-    f"INSERT INTO system_health_checks ({values.CHECK_COLUMNS}) VALUES ({values.placeholders(values.CHECK_COLUMNS)})"  # noqa: S608
+    f"INSERT INTO system_health_checks ({values.CHECK_COLUMNS}, moved) "  # noqa: S608
+    f"VALUES ({values.placeholders(values.CHECK_COLUMNS)}, (SELECT state FROM system_health_checks "
+    "WHERE provider = ?1 ORDER BY at DESC, id DESC LIMIT 1) IS NOT ?3)"
 )
 _BEGIN: Final = (
     "INSERT INTO executions (id, kind, category, parent, at, owner) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _END: Final = "UPDATE executions SET status = ?, provider = ?, elapsed_ms = ?, report = ? WHERE id = ?"
-# By the index on `at`: few executions run for long enough to have rows before their end.
-_ABSORB: Final = "UPDATE provider_usage_analytics SET absorbed = 1 WHERE at >= ? AND execution_id = ? AND ok = 0"
 _PROVIDER: Final = (
     f"INSERT INTO providers ({values.PROVIDER_COLUMNS}) VALUES ({values.placeholders(values.PROVIDER_COLUMNS)})"  # noqa: S608
 )
@@ -60,19 +65,13 @@ SELECT {values.CHECK_COLUMNS} FROM system_health_checks WHERE id IN (
 )
 """  # noqa: S608
 
-SLICE: Final = 100
-
-PRUNE_ROWS: Final = 2_000
-"""Rows deleted in one transaction, so that attempts are written in between."""
-
-_PRUNED: Final = (
-    ("provider_usage_analytics", ""),
-    ("system_health_checks", ""),
-    ("executions", " AND status IS NOT NULL"),  # what still runs is not history
-)
+FOLD_S: Final = 1.0
+FOLD_ROWS: Final = 2_000
+"""Attempts go into the roll-ups after so long, or when so many wait, not with each write: it costs a cell as much to
+take one attempt as to take a hundred."""
 
 
-class SqliteUsage:
+class SqliteUsage(StoredHistory):
     """`UsageStore`, `SecretIndex` and the revisions of the configuration in one file.
 
     `notices` tells people what happened while it was opened. `max_pages` bounds the file, in pages of 4 KiB.
@@ -80,11 +79,15 @@ class SqliteUsage:
     """
 
     def __init__(self, path: Path, *, clock: Clock, max_pages: int | None = None) -> None:
-        self._database = Database(
-            path, schema="console", synchronous="NORMAL", clock=clock, salvage=salvage_tables, max_pages=max_pages
+        super().__init__(
+            Database(
+                path, schema="console", synchronous="NORMAL", clock=clock, salvage=salvage_tables, max_pages=max_pages
+            ),
+            clock,
         )
         self._presence = self._database.presence
-        self._clock = clock
+        self._folded_at = clock.monotonic()
+        self._unfolded = 0
 
     @property
     def path(self) -> Path:
@@ -116,7 +119,7 @@ class SqliteUsage:
         checks: list[tuple[Any, ...]] = []
         begun: list[tuple[Any, ...]] = []
         ended: list[tuple[Any, ...]] = []
-        absorbed: list[tuple[Any, ...]] = []
+        absorbed: list[tuple[float, str]] = []
         owner = self._presence.token
         # Made here and not in the database's thread: there a long stretch of Python would keep the loop waiting
         # for up to 5 ms (sys.getswitchinterval), here 200 rows take a third of one.
@@ -134,9 +137,22 @@ class SqliteUsage:
                 ended.append((row.status, row.provider, row.elapsed_ms, row.report, row.id))
         # Order matters within a table only, and an execution begins before it ends.
         batches = [(sql, many) for sql, many in ((_BEGIN, begun), (_ATTEMPT, attempts), (_CHECK, checks)) if many]
-        batches += [(sql, many) for sql, many in ((_END, ended), (_ABSORB, absorbed)) if many]
-        if batches:
-            await self._database.write(partial(_write, batches))
+        batches += [(_END, ended)] if ended else []
+        if batches or absorbed:
+            await self._database.write(partial(_write, batches, absorbed))
+            await self._fold_when_due(len(attempts))
+
+    async def _fold_when_due(self, attempts: int) -> None:
+        now = self._clock.monotonic()
+        self._unfolded += attempts
+        if not self._unfolded or (self._unfolded < FOLD_ROWS and now - self._folded_at < FOLD_S):
+            return
+        self._folded_at, self._unfolded = now, 0
+        try:
+            # In a transaction of its own: what cannot be folded is written all the same, and folded another time.
+            await self._database.write(rollups.fold)
+        except StoreUnavailable as error:
+            log.warning("attempts could not be folded into the roll-ups: %s", error)
 
     async def abandon(self) -> tuple[str, ...]:
         """Mark executions that no living process owns and that have no end as `unknown_crashed`; their ids."""
@@ -185,18 +201,6 @@ class SqliteUsage:
         """The newest check of each provider."""
         found = [values.check(row) for row in await self._fetch(_LATEST_CHECKS, ())]
         return {row.provider: row for row in sorted(found, key=lambda row: row.provider)}
-
-    async def prune(self, before: float) -> int:
-        """Delete attempts, checks and ended executions older than a wall time; how many rows."""
-        gone = 0
-        for table, condition in _PRUNED:
-            sql = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE at < ?{condition} LIMIT ?)"  # noqa: S608
-            while deleted := await self._database.write(partial(_changes, sql, (before, PRUNE_ROWS))):
-                gone += deleted
-        if gone:
-            writer = await self._database.writer()
-            await writer.perform(_give_space_back)
-        return gone
 
     # --- providers
 
@@ -307,30 +311,16 @@ class SqliteUsage:
         sql = f"SELECT {columns} FROM {table} WHERE {condition}at >= ? ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608
         return await self._fetch(sql, (*parameters, since, limit))
 
-    async def _made(self, make: Callable[[Sequence[Any]], T], found: Sequence[tuple[Any, ...]]) -> list[T]:
-        """Values from rows, a few at a time: a thousand at once would keep the loop waiting for 5 ms."""
-        made: list[T] = []
-        for start in range(0, len(found), SLICE):
-            if start:
-                await self._clock.sleep(0)
-            made += [make(row) for row in found[start : start + SLICE]]
-        return made
-
     async def _fetch(self, sql: str, parameters: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
         return await self._database.read(lambda connection: connection.execute(sql, parameters).fetchall())
 
-    async def _change(self, sql: str, parameters: tuple[Any, ...]) -> int:
-        return await self._database.write(partial(_changes, sql, parameters))
 
-
-def _write(batches: Sequence[tuple[str, list[tuple[Any, ...]]]], connection: sqlite3.Connection) -> None:
+def _write(
+    batches: Sequence[tuple[str, list[tuple[Any, ...]]]],
+    absorbed: Sequence[tuple[float, str]],
+    connection: sqlite3.Connection,
+) -> None:
     for sql, many in batches:
         connection.executemany(sql, many)
-
-
-def _changes(sql: str, parameters: tuple[Any, ...], connection: sqlite3.Connection) -> int:
-    return connection.execute(sql, parameters).rowcount
-
-
-def _give_space_back(connection: sqlite3.Connection) -> None:
-    connection.execute(f"PRAGMA incremental_vacuum({PRUNE_ROWS})").fetchall()
+    for since, execution_id in absorbed:
+        rollups.absorb(connection, since, execution_id)

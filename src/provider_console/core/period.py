@@ -1,0 +1,130 @@
+"""Periods of history: from when until when, in which steps, and which roll-ups hold them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from provider_console.core import moments
+from provider_console.core.rollup import GRAIN_S, Grain
+
+MOST_CELLS: Final = 3_000
+"""Roll-ups read of one provider, category and kind: two days of minutes, four months of hours, eight years of days."""
+
+_STEPS: Final = ((3 * 3_600, 60), (14 * 86_400, 3_600))
+"""Up to this length, this step (s); a longer period goes by days."""
+
+_DAY_S: Final = 86_400
+
+
+class PeriodError(ValueError):
+    """A period cannot be had; `field` is what is wrong with it, the message says what it takes."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Roll-ups of one grain that begin from `start` on and before `end` (wall seconds)."""
+
+    grain: Grain
+    start: int
+    end: float
+
+
+class Period(msgspec.Struct, frozen=True, kw_only=True):
+    """From `start` until `end` (wall seconds), told in steps of `step_s`.
+
+    It begins with a whole roll-up: a minute, or an hour where the steps are days.
+    """
+
+    start: int
+    end: float
+    step_s: int
+
+    @property
+    def grain(self) -> Grain:
+        """The coarsest roll-ups that the steps can be made of."""
+        return "day" if self.step_s % _DAY_S == 0 else "hour" if self.step_s % 3_600 == 0 else "minute"
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """What has to be read: whole roll-ups in the middle, finer ones at the edges."""
+        edge = _edge(self.step_s)
+        if edge == self.grain:
+            return (Span(edge, self.start, self.end),)
+        length = GRAIN_S[self.grain]
+        first, last = -(-self.start // length) * length, int(self.end // length) * length
+        if first >= last:
+            return (Span(edge, self.start, self.end),)
+        spans = (Span(edge, self.start, first), Span(self.grain, first, last), Span(edge, last, self.end))
+        return tuple(span for span in spans if span.start < span.end)
+
+    @property
+    def before(self) -> Period:
+        """The period before, as long as this one to a roll-up at its edge."""
+        return _aligned(self.start - (self.end - self.start), self.start, self.step_s)
+
+
+def period(*, since: str, until: str | None, step: str | None, now: float) -> Period:
+    """A period from words: `since` and `until` spans back from now (`7d`) or ISO times, `step` a span.
+
+    Raises:
+        PeriodError
+    """
+    start = _moment(since, now, "since")
+    end = now if until is None else min(_moment(until, now, "until"), now)
+    if start >= end:
+        raise PeriodError(
+            f"a period begins before it ends: {since} is not before {until or 'now'}",
+            field="since",
+        )
+    length = end - start
+    step_s = next((own for longest, own in _STEPS if length <= longest), _DAY_S) if step is None else _step(step)
+    asked = _aligned(start, end, step_s)
+    cells = length / GRAIN_S[asked.grain]
+    if cells > MOST_CELLS:
+        finest = next((name for name, s in (("1m", 60), ("1h", 3_600), ("1d", _DAY_S)) if length / s <= MOST_CELLS), "")
+        hint = f"take a step of {finest} or more" if finest else f"it has at most {MOST_CELLS} days"
+        raise PeriodError(f"the period is too long for its steps: {hint}", field="step" if finest else "since")
+    return asked
+
+
+def _moment(text: str, now: float, field: str) -> float:
+    try:
+        at = moments.since(text, now=now)
+    except OverflowError:
+        at = None
+    if at is None:
+        raise PeriodError(
+            f"{field} takes a span such as 1h or 7d, or a time such as 2026-01-31T10:00, not {text!r}", field=field
+        )
+    return max(0.0, at)
+
+
+def _step(text: str) -> int:
+    seconds = moments.span_s(text)
+    if seconds is None or seconds < 60 or seconds % 60:
+        raise PeriodError(f"step takes whole minutes, such as 1m, 15m, 6h or 1d, not {text!r}", field="step")
+    return int(seconds)
+
+
+def _edge(step_s: int) -> Grain:
+    return "hour" if step_s % _DAY_S == 0 else "minute"
+
+
+def _aligned(start: float, end: float, step_s: int) -> Period:
+    length = GRAIN_S[_edge(step_s)]
+    return Period(start=int(start // length) * length, end=end, step_s=step_s)
+
+
+def words(at: float) -> str:
+    """A moment as people read it, in UTC to the minute.
+
+    >>> words(1763820191.2)
+    '2025-11-22 14:03'
+    """
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
