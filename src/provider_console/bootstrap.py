@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from provider_console.adapters.clock import SystemClock, UlidIds
+from provider_console.adapters.command import Commands
 from provider_console.adapters.http import HttpClients
 from provider_console.adapters.keyring_secrets import KeyringSecrets
 from provider_console.adapters.lock import FileProberLock
@@ -155,6 +156,7 @@ async def _engine(
             loaded=loaded,
             lock=FileProberLock(places.lock),
             plugins=plugins,
+            bell=Commands(environ),
             config_file=str(places.config_file),
             problem=problem,
             author=os_user(),

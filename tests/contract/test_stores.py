@@ -13,6 +13,7 @@ from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.memory import MemoryAudit, MemoryDisk, MemoryUsage
 from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
 from provider_console.core.ports import (
+    AlertRow,
     AttemptRow,
     CheckRow,
     ExecutionBegun,
@@ -429,3 +430,54 @@ async def test_a_closed_audit_store_says_so(audit: Audit) -> None:
 
     with pytest.raises(StoreUnavailable, match="closed"):
         await intend(audit)
+
+
+# --- alerts
+
+
+def alert(name: str = "A1", *, rule: str = "provider down", subject: str = "deepl", at: float = 100.0) -> AlertRow:
+    return AlertRow(
+        id=name, rule=rule, subject=subject, at=at, title="deepl is down", evidence="refused", first_try="Look."
+    )
+
+
+async def test_an_alert_comes_back_as_it_was_written(usage: Usage) -> None:
+    assert await usage.open_alert(alert())
+
+    assert await usage.alert("A1") == alert()
+    assert list(await usage.alerts(only_open=True)) == [alert()]
+    assert await usage.alert("A2") is None
+
+
+async def test_one_trouble_has_one_open_alert_and_another_once_it_has_cleared(usage: Usage) -> None:
+    assert await usage.open_alert(alert("A1"))
+    assert not await usage.open_alert(alert("A2", at=101.0))
+    assert await usage.open_alert(alert("A3", subject="apertium"))
+
+    assert await usage.clear_alert("A1", 150.0)
+    assert not await usage.clear_alert("A1", 160.0)
+    assert await usage.open_alert(alert("A4", at=200.0))
+    assert [row.id for row in await usage.alerts()] == ["A4", "A3", "A1"]
+    assert {row.id for row in await usage.alerts(only_open=True)} == {"A3", "A4"}
+
+
+async def test_who_acknowledged_an_alert_is_kept_and_ends_its_snooze(usage: Usage) -> None:
+    await usage.open_alert(alert())
+    await usage.snooze_alert("A1", 500.0)
+    snoozed = await usage.alert("A1")
+    await usage.acknowledge_alert("A1", at=120.0, by="alice")
+
+    row = await usage.alert("A1")
+    assert snoozed is not None
+    assert snoozed.snoozed_until == 500.0
+    assert row is not None
+    assert (row.acknowledged_by, row.acknowledged_at, row.snoozed_until) == ("alice", 120.0, None)
+
+
+async def test_old_alerts_are_deleted_once_they_have_cleared(usage: Usage) -> None:
+    for name in ("A1", "A2"):
+        await usage.open_alert(alert(name, subject=name, at=10.0))
+    await usage.clear_alert("A1", 20.0)
+
+    assert await usage.prune(50.0) == 1
+    assert [row.id for row in await usage.alerts()] == ["A2"]

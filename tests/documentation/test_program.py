@@ -18,6 +18,7 @@ from provider_console.cli.command import common_options
 from provider_console.cli.program import COMMANDS
 from provider_console.console.views import AttemptView, ExecutionReport, ExecutionStatus, HealthState, PlanEntry
 from provider_console.core import breaker
+from provider_console.core.alerts import QUANTITIES, SHIPPED
 from provider_console.core.classify import RULES
 from provider_console.sandbox import KINDS, NAMES
 from provider_console.sdk import hooks
@@ -138,6 +139,21 @@ def test_the_numbers_shown_are_those_of_the_program(page):
     failures, tried = doctest.testfile(str(page), module_relative=False)
     assert tried
     assert not failures
+
+
+# --- alerts ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_quantities_and_the_shipped_rules_are_those_of_the_program():
+    shown = {codes(cell)[0]: (scope, words, codes(words)) for cell, scope, words in rows("docs/alerts.md", "quantity")}
+    assert list(shown) == list(QUANTITIES)
+    for known, quantity in QUANTITIES.items():
+        scope, words, values = shown[known]
+        assert (scope, tuple(values)) == (quantity.scope, quantity.words)
+        assert words.startswith(quantity.meaning)
+    assert [(codes(cell)[0], codes(when)[0]) for cell, when in rows("docs/alerts.md", "rule")] == [
+        (rule.name, rule.when) for rule in SHIPPED
+    ]
 
 
 # --- plugins and sandbox ---------------------------------------------------------------------------------------------

@@ -30,6 +30,9 @@ DONE: dict[tuple[str, ...], int] = {
     ("check",): 0,
     ("check", "primary"): 0,
     ("coverage",): 0,
+    ("alerts",): 0,
+    ("alerts", "list", "--open"): 0,
+    ("alerts", "rules"): 0,
     ("config", "show"): 0,
     ("config", "show", "--origin"): 0,
     ("config", "get", "engine"): 0,
@@ -54,7 +57,7 @@ DONE: dict[tuple[str, ...], int] = {
 ENDLESS = {"sandbox"}
 """Commands that run until Ctrl-C."""
 
-LATER = {"serve", "token", "alerts", "ack", "snooze", "themes", "analytics"}
+LATER = {"serve", "token", "themes", "analytics"}
 """Named in the product's face; each is tried here once it is there."""
 
 

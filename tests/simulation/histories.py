@@ -16,7 +16,15 @@ from typing import Any
 import msgspec
 from tests.simulation.plans import Happening, Plan, Work, plan
 
-from provider_console.adapters.memory import FixedIds, MemoryAudit, MemoryDisk, MemoryLock, MemorySettings, MemoryUsage
+from provider_console.adapters.memory import (
+    FixedIds,
+    MemoryAudit,
+    MemoryBell,
+    MemoryDisk,
+    MemoryLock,
+    MemorySettings,
+    MemoryUsage,
+)
 from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.console.errors import ConsoleError, Draining, PartialResult, Reported
 from provider_console.console.views import ExecutionReport
@@ -205,6 +213,7 @@ class History:
             settings_store=self.settings_store,
             loaded=LoadedSettings(settings=made.settings, origins={}),
             lock=MemoryLock(),
+            bell=MemoryBell(),
             plugins=plugins,
         )
 

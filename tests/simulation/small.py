@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from provider_console.adapters.memory import FixedIds, MemoryAudit, MemoryLock, MemorySettings, MemoryUsage
+from provider_console.adapters.memory import (
+    FixedIds,
+    MemoryAudit,
+    MemoryBell,
+    MemoryLock,
+    MemorySettings,
+    MemoryUsage,
+)
 from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.core.ports import LoadedSettings
 from provider_console.core.settings import EngineSettings, Settings
@@ -85,6 +92,7 @@ async def small(
         settings_store=MemorySettings(chosen, clock=clock),
         loaded=LoadedSettings(settings=chosen, origins={}),
         lock=MemoryLock(),
+        bell=MemoryBell(),
         plugins=plugins,
     )
     async with running(parts, background=False, grace_s=grace_s) as engine:

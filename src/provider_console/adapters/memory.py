@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from provider_console.adapters.memory_alerts import MemoryAlerts, MemoryBell
 from provider_console.adapters.memory_history import MemoryHistory, MemoryPast, StoredExecution
 from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.adapters.memory_settings import MemorySettings
@@ -36,6 +37,7 @@ from provider_console.sdk.provider import Provider
 __all__ = [
     "FixedIds",
     "MemoryAudit",
+    "MemoryBell",
     "MemoryDisk",
     "MemoryLock",
     "MemorySecrets",
@@ -94,7 +96,7 @@ class MemoryDisk(MemoryPast):
         self.owners = 0
 
 
-class MemoryUsage(MemoryHistory):
+class MemoryUsage(MemoryHistory, MemoryAlerts):
     """`UsageStore`, `SecretIndex` and revisions in RAM. Set `failure` to a sentence and every method raises it."""
 
     def __init__(self, disk: MemoryDisk | None = None) -> None:

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from provider_console.core.period import Span
-from provider_console.core.ports import AttemptRow, CheckCounts, CheckRow, ExecutionRow, Kept, OutageRow, Rollup
+from provider_console.core.ports import (
+    AlertRow,
+    AttemptRow,
+    CheckCounts,
+    CheckRow,
+    ExecutionRow,
+    Kept,
+    OutageRow,
+    Rollup,
+)
 from provider_console.core.rollup import GRAIN_S, Cell, Grain, cell_of, merged, start_of
 
 
@@ -26,6 +35,7 @@ class MemoryPast:
         self.checks: list[CheckRow] = []
         self.executions: dict[str, StoredExecution] = {}
         self.rolled: dict[tuple[Grain, int, str, str, str], Cell] = {}
+        self.alerts: dict[str, AlertRow] = {}
         self.kept = Kept()
 
     def count(self, row: AttemptRow, cell: Cell) -> None:
@@ -125,7 +135,10 @@ class MemoryHistory:
             for name, execution in disk.executions.items()
             if execution.row.at >= before or execution.row.status is None
         }
-        return count - len(disk.attempts) - len(disk.checks) - len(disk.executions)
+        cleared = [row.id for row in disk.alerts.values() if row.cleared_at is not None and row.at < before]
+        for name in cleared:
+            del disk.alerts[name]
+        return count - len(disk.attempts) - len(disk.checks) - len(disk.executions) + len(cleared)
 
     async def shrink(self, most_bytes: int) -> int:  # noqa: ARG002
         """RAM is not the disk: nothing has to go."""

@@ -16,9 +16,10 @@ from provider_console.adapters.environment import FILE_ONLY, laid_over, overlays
 from provider_console.adapters.settings_check import NEVER_A_VALUE, Finding
 from provider_console.adapters.settings_schema import Path, default_of, dotted, kinds, peel
 from provider_console.adapters.toml_scan import Layout, TooMuch, scan
+from provider_console.core.alerts import rules_of
 from provider_console.core.credentials import KEY_SHAPES
 from provider_console.core.ports import LoadedSettings, Origin, SettingsInvalid, SettingsProblem
-from provider_console.core.settings import LATER, TABLES, Settings
+from provider_console.core.settings import LATER, TABLES, AlertsSettings, Settings
 from provider_console.sdk.context import SettingsSection
 
 FILE: Final = "config.toml"
@@ -98,6 +99,7 @@ def read(
         origins=_origins(merged, tables, layout, sources),
         warnings=(
             *(f"{dotted(finding.path)}: {finding.message}" for finding in dict.fromkeys(said)),
+            *_unwatched(values["alerts"], layout),
             *(
                 f"{section.name}: a plugin's table has the name of one of the console's own and is not read"
                 for section in sections
@@ -250,6 +252,15 @@ def _problem(finding: Finding, layout: Layout, sources: Mapping[Path, str]) -> S
 def _source(path: Path, sources: Mapping[Path, str]) -> str | None:
     """What outside the file set a value or a table around it."""
     return next((sources[path[:end]] for end in range(len(path), 0, -1) if path[:end] in sources), None)
+
+
+def _unwatched(alerts: AlertsSettings, layout: Layout) -> Iterator[str]:
+    """Rules of alerts that cannot be understood: they stop neither the others nor the rest of the configuration."""
+    for place, problem in rules_of(alerts)[1].items():
+        path: Path = ("alerts", "rules", place, "when")
+        found = layout.value(path) or layout.nearest_key(path)
+        line = "" if found is None else f" (line {found[0]})"
+        yield f"{dotted(path)}{line}: {problem}"
 
 
 def _place(problem: SettingsProblem) -> tuple[bool, int, int, str]:

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "health": "the state of everything, from what is known",
     "check": "probe one provider, or all of them, now",
     "coverage": "who could serve what, and what breaks if one dies",
+    "alerts": "what rings and what rang; ack, snooze",
     "config": "show, set, validate and restore settings",
     "secrets": "credentials in the system's secret store",
     "cache": "forget discovered providers",

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from provider_console.console.events import Event
 from provider_console.console.views import (
+    AlertRuleView,
+    AlertView,
     AnalyticsView,
     AuditEntry,
     AuditVerdict,
@@ -155,6 +157,23 @@ class Console(Protocol):
 
     async def analytics(self, provider_id: str | None = None) -> AnalyticsView:
         """The live window of one provider, or of all together."""
+        ...
+
+    # alerts
+    async def alerts(self, *, only_open: bool = False, limit: int = 100) -> Sequence[AlertView]:
+        """Alerts, newest first; with `only_open` those that have not cleared."""
+        ...
+
+    async def alert_rules(self) -> Sequence[AlertRuleView]:
+        """What is watched, and what is wrong with a rule that is not."""
+        ...
+
+    async def acknowledge_alert(self, alert_id: str) -> AlertView:
+        """Say that somebody has seen an open alert and looks after it."""
+        ...
+
+    async def snooze_alert(self, alert_id: str, *, for_s: float) -> AlertView:
+        """Keep an open alert quiet; if it is still open after `for_s` seconds, it rings again."""
         ...
 
     # configuration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from provider_console.console.views import AttemptView, CheckView, ExecutionReport, HealthState
+from provider_console.console.views import AlertView, AttemptView, CheckView, ExecutionReport, HealthState
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, rename="camel"):
@@ -102,6 +102,24 @@ class PluginQuarantined(Event, frozen=True, kw_only=True):
 
     plugin: str
     reason: str
+
+
+class AlertFired(Event, frozen=True, kw_only=True):
+    """Something needs somebody: a rule's condition held for as long as it says."""
+
+    alert: AlertView
+
+
+class AlertChanged(Event, frozen=True, kw_only=True):
+    """An open alert was acknowledged or snoozed, or its snooze is over."""
+
+    alert: AlertView
+
+
+class AlertCleared(Event, frozen=True, kw_only=True):
+    """An alert's condition is no longer true, for long enough to believe it."""
+
+    alert: AlertView
 
 
 class StoreTroubled(Event, frozen=True, kw_only=True):

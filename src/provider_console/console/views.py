@@ -307,6 +307,41 @@ class AnalyticsView(View, frozen=True, kw_only=True):
     cost: float | None = None
 
 
+# --- alerts -------------------------------------------------------------------------------------------------
+
+
+class AlertView(View, frozen=True, kw_only=True):
+    """One alert, from the moment it fired to the moment it cleared.
+
+    `subject` is a provider, a category, or a capability with its category before it. `first_try` says in words what to
+    try first, `command` is the command that does or shows it.
+    """
+
+    id: str
+    rule: str
+    subject: str
+    title: str
+    evidence: str
+    first_try: str
+    command: str | None
+    state: Literal["firing", "acknowledged", "snoozed", "cleared"]
+    fired_at: str
+    cleared_at: str | None = None
+    acknowledged_at: str | None = None
+    acknowledged_by: str | None = None
+    snoozed_until: str | None = None
+
+
+class AlertRuleView(View, frozen=True, kw_only=True):
+    """One thing that is watched. `problem` says where a rule cannot be understood, and what was expected."""
+
+    name: str
+    when: str
+    shipped: bool
+    watched: bool
+    problem: str | None = None
+
+
 # --- the console itself -------------------------------------------------------------------------------------
 
 

@@ -129,6 +129,38 @@ class AppearanceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     )
 
 
+class AlertRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[alerts.rules]]`: one thing to watch. With the name of a shipped rule it takes that one's place."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64, description="how the alert is called")]
+    when: Annotated[str, Meta(max_length=300, description="the condition; empty: that of the shipped rule")] = ""
+    enabled: Annotated[bool, Meta(description="whether it is watched")] = True
+
+
+Arguments = tuple[Annotated[str, Meta(max_length=1024)], ...]
+
+
+class AlertsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[alerts]`: what rings, and how somebody hears of it."""
+
+    on_alert: Annotated[
+        Arguments, Meta(max_length=32, description="a command to run when an alert fires, as a list of its arguments")
+    ] = ()
+    on_clear: Annotated[
+        Arguments, Meta(max_length=32, description="a command to run when an alert clears, as a list of its arguments")
+    ] = ()
+    window: Annotated[
+        int,
+        Meta(
+            ge=1_000,
+            le=3_600_000,
+            description="an alert clears once its condition was false for twice this, or twice its own `for`",
+            extra=MS,
+        ),
+    ] = 60_000
+    rules: Annotated[tuple[AlertRule, ...], Meta(max_length=100, description="what is watched")] = ()
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[log]`: what is written to the log file."""
 
@@ -149,6 +181,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     plugins: PluginsSettings = PluginsSettings()
     network: NetworkSettings = NetworkSettings()
     appearance: AppearanceSettings = AppearanceSettings()
+    alerts: AlertsSettings = AlertsSettings()
     log: LogSettings = LogSettings()
     sections: Mapping[str, Any] = {}
     revision: str = ""
@@ -162,6 +195,7 @@ TABLES: Final[Mapping[str, type[msgspec.Struct]]] = {
     "plugins": PluginsSettings,
     "network": NetworkSettings,
     "appearance": AppearanceSettings,
+    "alerts": AlertsSettings,
     "log": LogSettings,
 }
 
@@ -169,7 +203,6 @@ LATER: Final[Mapping[str, frozenset[str] | None]] = {
     "history": frozenset({"keep_rollups", "max_size_mb"}),
     "appearance": frozenset({"theme", "charts", "glyphs"}),
     "api": None,
-    "alerts": None,
 }
 """Settings of parts that are yet to come, None for a whole table: they may be written already, and do nothing."""
 

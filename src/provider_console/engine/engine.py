@@ -11,10 +11,12 @@ from typing import Final
 
 import msgspec
 
+from provider_console.core.alerts import Rule
 from provider_console.core.breaker import BreakerState
 from provider_console.core.moments import span_s
 from provider_console.core.ports import (
     AuditStore,
+    Bell,
     Clock,
     HttpFactory,
     Ids,
@@ -26,12 +28,15 @@ from provider_console.core.ports import (
     UsageStore,
 )
 from provider_console.core.settings import Settings
+from provider_console.engine.alert_desk import AlertDesk
+from provider_console.engine.alert_words import FirstAction, first_action
 from provider_console.engine.bus import Bus
 from provider_console.engine.caller import Caller
 from provider_console.engine.catalog import Catalog
 from provider_console.engine.checker import Checker
 from provider_console.engine.executor import Executor
 from provider_console.engine.lifecycle import Lifecycle, outlast
+from provider_console.engine.observations import Observation, Observer
 from provider_console.engine.planner import Planner
 from provider_console.engine.plugins import Plugins
 from provider_console.engine.prober import Prober
@@ -68,6 +73,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     loaded: LoadedSettings
     lock: ProberLock
     plugins: Plugins
+    bell: Bell
     config_file: str = "config.toml"
     problem: str | None = None
     author: str = "engine"
@@ -161,6 +167,18 @@ class Engine:
             recorder=self.recorder,
             bus=self.bus,
         )
+        self.alerts = AlertDesk(
+            store=parts.usage,
+            settings=self.settings,
+            observer=Observer(self),
+            first_action=self._first_action,
+            leads=lambda: self.prober.probing,
+            clock=parts.clock,
+            ids=parts.ids,
+            bus=self.bus,
+            bell=parts.bell,
+            start=lifecycle.start,
+        )
         self.notices = list(parts.notices)
 
     def settings(self) -> Settings:
@@ -182,6 +200,7 @@ class Engine:
             self.lifecycle.start(self.prober.run(), "prober")
             self.lifecycle.start(self.desk.watch(), "settings")
             self.lifecycle.start(self._tend(), "catalog")
+            self.lifecycle.start(self.alerts.run(), "alerts")
 
     async def _recall(self) -> None:
         parts = self.parts
@@ -245,6 +264,14 @@ class Engine:
     async def _settings_applied(self, _settings: Settings) -> None:
         self.planner.invalidate()
         await self.catalog.refresh()
+
+    def _first_action(self, rule: Rule, seen: Observation) -> FirstAction:
+        lane = seen.lane
+        if lane is None:
+            return first_action(rule, seen, error_class=None, section="")
+        checks = self.recollection.checks([lane.provider.id], limit=1).get(lane.provider.id, ())
+        section = self.parts.plugins.driver_section.get(lane.provider.driver, "SECTION")
+        return first_action(rule, seen, error_class=checks[-1].error_class if checks else None, section=section)
 
     def _order_changed(self) -> None:
         self.planner.invalidate()

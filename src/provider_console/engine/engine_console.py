@@ -14,6 +14,8 @@ import msgspec
 from provider_console.console.errors import BadRequest, Conflict, SecretRefused, StorageUnavailable
 from provider_console.console.events import Event
 from provider_console.console.views import (
+    AlertRuleView,
+    AlertView,
     AnalyticsView,
     AuditEntry,
     AuditVerdict,
@@ -39,8 +41,9 @@ from provider_console.console.views import (
 )
 from provider_console.core import moments
 from provider_console.core.nearest import did_you_mean
-from provider_console.core.ports import ExecutionRow, Memory, SecretsUnavailable, StoreUnavailable
+from provider_console.core.ports import AlertRow, ExecutionRow, Memory, SecretsUnavailable, StoreUnavailable
 from provider_console.core.settings import limits
+from provider_console.engine.alert_desk import alert_view, rule_views
 from provider_console.engine.caller import ProviderHandle
 from provider_console.engine.coverage_desk import coverage_entries
 from provider_console.engine.doctor import examine
@@ -56,6 +59,8 @@ from provider_console.sdk.provider import Provider
 from provider_console.sdk.secret import Secret
 
 T = TypeVar("T")
+
+SNOOZE_MAX_S: Final = 30 * 86_400.0
 
 
 class EngineConsole:
@@ -199,6 +204,12 @@ class EngineConsole:
             notices.append(f"the configuration on disk is not in force: {engine.desk.problem}")
         if engine.recorder.problem is not None:
             notices.append(f"nothing is recorded: {engine.recorder.problem} ({engine.recorder.dropped} rows dropped)")
+        notices += [
+            f"the alert {rule.name!r}: {rule.problem}"
+            for rule in rule_views(engine.settings().alerts)
+            if rule.problem is not None
+        ]
+        notices += engine.alerts.ring_problems
         order = engine.planner.order_problem()
         return list(dict.fromkeys(notices if order is None else [*notices, order]))
 
@@ -362,6 +373,45 @@ class EngineConsole:
         return analytics_view(
             lanes, provider=provider_id, now=self._parts.clock.monotonic(), settings=self._engine.settings()
         )
+
+    # --- alerts ------------------------------------------------------------------------------------------------
+
+    async def alerts(self, *, only_open: bool = False, limit: int = 100) -> Sequence[AlertView]:
+        """See `Console.alerts`."""
+        rows = await self._stored(self._parts.usage.alerts(only_open=only_open, limit=limit))
+        return [alert_view(row, wall=self._parts.clock.wall()) for row in rows]
+
+    async def alert_rules(self) -> Sequence[AlertRuleView]:
+        """See `Console.alert_rules`."""
+        return rule_views(self._engine.settings().alerts)
+
+    async def acknowledge_alert(self, alert_id: str) -> AlertView:
+        """See `Console.acknowledge_alert`."""
+        await self._open_alert(alert_id)
+        wall = self._parts.clock.wall()
+        await self._stored(self._parts.usage.acknowledge_alert(alert_id, at=wall, by=self._parts.author))
+        return await self._changed_alert(alert_id)
+
+    async def snooze_alert(self, alert_id: str, *, for_s: float) -> AlertView:
+        """See `Console.snooze_alert`."""
+        if not 60 <= for_s <= SNOOZE_MAX_S:
+            raise BadRequest("an alert is snoozed for 1m to 30d", field="for_s")
+        await self._open_alert(alert_id)
+        await self._stored(self._parts.usage.snooze_alert(alert_id, self._parts.clock.wall() + for_s))
+        return await self._changed_alert(alert_id)
+
+    async def _open_alert(self, alert_id: str) -> AlertRow:
+        row = await self._stored(self._parts.usage.alert(alert_id))
+        if row is None:
+            raise BadRequest(f"there is no alert {alert_id}; provider-console alerts lists them", field="alert_id")
+        if row.cleared_at is not None:
+            raise BadRequest(f"{row.title}: that alert has cleared already", field="alert_id")
+        return row
+
+    async def _changed_alert(self, alert_id: str) -> AlertView:
+        row = await self._open_alert(alert_id)
+        self._engine.alerts.know(row)
+        return alert_view(row, wall=self._parts.clock.wall())
 
     # --- configuration -----------------------------------------------------------------------------------------
 

@@ -443,7 +443,6 @@ def test_a_file_may_already_hold_the_settings_of_parts_that_are_yet_to_come() ->
     assert sorted(loaded.warnings) == [
         f"{key}: has no effect yet"
         for key in (
-            "alerts",
             "api",
             "appearance.charts",
             "appearance.glyphs",

@@ -36,6 +36,8 @@ ARGUMENTS: Final[dict[str, tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "cancel": (("E1",), {}),
     "execution": (("E1",), {}),
     "validate_config": ((CANARY,), {}),
+    "acknowledge_alert": (("A1",), {}),
+    "snooze_alert": (("A1",), {"for_s": 3600.0}),
     "set_config": (("engine.max_retries", 3), {}),
     "replace_config": ((CANARY,), {"revision": "r1", "reason": "because"}),
     "restore_config": ((7,), {}),

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from provider_console.adapters.memory import (
     FixedIds,
     MemoryAudit,
+    MemoryBell,
     MemoryDisk,
     MemoryLock,
     MemorySecrets,
@@ -252,6 +253,7 @@ class Bench:
         self.audit: MemoryAudit = parts.audit
         self.secrets: MemorySecrets = parts.secrets
         self.settings: MemorySettings = parts.settings_store
+        self.bell: MemoryBell = parts.bell
         self.lanes = engine.catalog.lanes
 
 
@@ -309,6 +311,7 @@ async def bench(
         settings_store=store,
         loaded=await store.load(()),
         lock=lock or MemoryLock(),
+        bell=MemoryBell(),
         plugins=plugins,  # type: ignore[arg-type]
     )
     async with running(parts, background=background) as engine:

@@ -31,6 +31,7 @@ _PRUNED: Final = (
     ("provider_usage_analytics", ""),
     ("system_health_checks", ""),
     ("executions", " AND status IS NOT NULL"),  # what still runs is not history
+    ("alerts", " AND cleared_at IS NOT NULL"),
 )
 _OLDEST: Final = """
 SELECT min(at) FROM (
@@ -128,9 +129,9 @@ class StoredHistory:
         return Kept(attempts=pruned, rollups=rolled)
 
     async def prune(self, before: float, *, rollups_before: float | None = None) -> int:
-        """Delete attempts, minutes, checks and ended executions older than a wall time; how many, without roll-ups.
+        """Delete attempts, minutes, checks, ended executions and cleared alerts older than a wall time; how many.
 
-        Hours and days are deleted before `rollups_before`, or stay.
+        Hours and days are deleted before `rollups_before`, or stay; roll-ups are not counted.
         """
         await self.fold()  # what is not in the roll-ups yet must not go
         # Said first: should the deleting be interrupted, nobody takes what is left for everything.

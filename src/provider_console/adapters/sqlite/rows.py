@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from provider_console.core.ports import AttemptRow, CheckRow, ExecutionRow
+from provider_console.core.ports import AlertRow, AttemptRow, CheckRow, ExecutionRow
 from provider_console.sdk.provider import Provider
 
 MESSAGE_LENGTH: Final = 300
@@ -27,6 +27,10 @@ CHECK_COLUMNS: Final = (
     "provider, at, state, passed, score, rung, latency_ms, error_class, message, event, out_ms, manual"
 )
 EXECUTION_COLUMNS: Final = "id, kind, category, at, status, provider, elapsed_ms, report"
+ALERT_COLUMNS: Final = (
+    "id, rule, subject, at, title, evidence, first_try, command, cleared_at, acknowledged_at, acknowledged_by, "
+    "snoozed_until"
+)
 PROVIDER_COLUMNS: Final = (
     "id, position, at, driver, configured, enabled, tier, network, region, base_url, credential, max_characters, "
     "cost_input, cost_output, names, categories, capabilities, models, sources, provenance, contradictions"
@@ -141,6 +145,17 @@ def check(values: Sequence[Any]) -> CheckRow:
 def execution(values: Sequence[Any]) -> ExecutionRow:
     """From the order of `EXECUTION_COLUMNS`."""
     return ExecutionRow(**dict(zip(_EXECUTION_NAMES, values, strict=True)))
+
+
+def alert_values(row: AlertRow) -> tuple[Any, ...]:
+    """In the order of `ALERT_COLUMNS`."""
+    found = msgspec.structs.astuple(row)
+    return tuple(message(value) if isinstance(value, str) else value for value in found)
+
+
+def alert(values: Sequence[Any]) -> AlertRow:
+    """From the order of `ALERT_COLUMNS`."""
+    return AlertRow(**dict(zip(AlertRow.__struct_fields__, values, strict=True)))
 
 
 def provider_values(provider: Provider, position: int, at: float) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The usage database: executions, attempts, checks, providers, names of secrets, revisions of the configuration."""
+"""The usage database: executions, attempts, checks, alerts, providers, names of secrets, revisions of the settings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from provider_console.adapters.sqlite import rollups
 from provider_console.adapters.sqlite import rows as values
+from provider_console.adapters.sqlite.alerts import Alerts
 from provider_console.adapters.sqlite.database import Database
 from provider_console.adapters.sqlite.history import StoredHistory
 from provider_console.adapters.sqlite.salvage import salvage_tables
@@ -71,8 +72,8 @@ FOLD_ROWS: Final = 2_000
 take one attempt as to take a hundred."""
 
 
-class SqliteUsage(StoredHistory):
-    """`UsageStore`, `SecretIndex` and the revisions of the configuration in one file.
+class SqliteUsage(StoredHistory, Alerts):
+    """`UsageStore` (alerts included), `SecretIndex` and the revisions of the configuration in one file.
 
     `notices` tells people what happened while it was opened. `max_pages` bounds the file, in pages of 4 KiB.
     A write whose caller is cancelled is carried through.
