@@ -81,14 +81,14 @@ class Program:
         """Type."""
         os.write(self._terminal, keys.encode())
 
-    def until(self, words: str, *, limit_s: float = 30.0) -> float:
-        """Seconds from the start until the words stand on the screen.
+    def until(self, *words: str, limit_s: float = 30.0) -> float:
+        """Seconds from the start until all of the words stand on the screen.
 
         Raises:
             TimeoutError: they did not come.
         """
         end = time.perf_counter() + limit_s
-        while words not in self.text:
+        while not all(word in self.text for word in words):
             if time.perf_counter() > end:
                 raise TimeoutError(f"{words!r} did not come:\n{self.text}")
             self.read(0.05)

@@ -36,7 +36,9 @@ class Pump:
         self._everything = True
         self._figures = True
         self._recent = True
-        self._checked = False
+        self._counts = False
+        self._checks: list[events.HealthChecked] = []
+        """Told together with what they changed: one frame for both."""
 
     async def run(self) -> None:
         """Listen and read until cancelled."""
@@ -47,13 +49,15 @@ class Pump:
     async def _listen(self) -> None:
         async for event in self._console.events():
             self._note(event)
-            self._tell(event)
+            if not isinstance(event, events.HealthChecked):
+                self._tell(event)
 
     def _note(self, event: events.Event) -> None:
         match event:
             case events.HealthChecked():
                 self._changed.add(event.check.provider)
-                self._checked = True
+                self._checks.append(event)
+                self._counts = True
             case events.ProviderStateChanged() | events.BreakerChanged():
                 self._changed.add(event.provider)
             case events.AttemptEnded():
@@ -74,6 +78,7 @@ class Pump:
                 await self._ask(self._read_slowly)
             if self._changed or self._everything:
                 await self._ask(self._read_changed)
+            self._tell_checks()
             await self._clock.sleep(PERIOD_S)
 
     async def _ask(self, question: Callable[[], Awaitable[None]]) -> None:
@@ -92,6 +97,7 @@ class Pump:
             fields = await self._whole_map()
             self._everything = False
             self._changed.clear()
+            self._tell_checks()
             self._say(fields)
             return
         changed, self._changed = self._changed, set()
@@ -102,7 +108,13 @@ class Pump:
             except ConsoleError:
                 # It left the map meanwhile.
                 self._everything = True
+        self._tell_checks()
         self._tell(ProvidersRead(self._clock.wall(), tuple(views)))
+
+    def _tell_checks(self) -> None:
+        checks, self._checks = self._checks, []
+        for checked in checks:
+            self._tell(checked)
 
     async def _whole_map(self) -> Mapping[str, Any]:
         health = await self._console.health()
@@ -120,9 +132,9 @@ class Pump:
             self._figures = False
             fields["figures"] = await self._console.figures()
             fields["trends"] = await self._console.trends()
-        if self._checked:
+        if self._counts:
             # When the next check is due, and how many are in which state.
-            self._checked = False
+            self._counts = False
             fields["health"] = await self._console.health()
         if self._recent:
             self._recent = False

@@ -9,7 +9,6 @@ from typing import Final
 from rich.console import RenderableType
 from rich.segment import Segment
 from rich.text import Text
-from rich.traceback import Traceback
 from textual.color import Color
 from textual.filter import LineFilter
 
@@ -38,6 +37,9 @@ def _harmless(segment: Segment) -> Segment:
 
 def crash_report() -> RenderableType:
     """The exception being handled, without the values of its frames."""
+    # Loaded when it is needed: the first frame must not wait for the colours of source code.
+    from rich.traceback import Traceback
+
     kind, error, trace = sys.exc_info()
     if kind is None or error is None:
         return Text("Provider Console ended without saying why; the log file has the rest.")

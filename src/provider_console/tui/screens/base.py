@@ -30,7 +30,8 @@ class ConsoleScreen(Screen[None]):
     MODE = ""
     AUTO_FOCUS = "Table"
 
-    state: reactive[State] = reactive(State(now=0.0), always_update=False)
+    # The widgets repaint what changed in them; the screen itself has nothing to paint.
+    state: reactive[State] = reactive(State(now=0.0), repaint=False)
 
     def __init__(self) -> None:
         super().__init__()

@@ -64,6 +64,8 @@ class Table(Painted, ScrollView, can_focus=True):
         super().__init__(id=id)
         self.cursor_glyph = cursor_glyph
         self._header: Callable[[int], Sequence[Line]] = lambda _width: ()
+        self._heading: Sequence[Line] = ()
+        """The header's lines at the width that there is."""
         self._rows: Sequence[Row] = ()
         self._lines: list[int | None] = []
         """The index of the row on each line; None on a blank one."""
@@ -78,6 +80,7 @@ class Table(Painted, ScrollView, can_focus=True):
         place = self._line_of.get(self.cursor or "", 0)
         if header is not None:
             self._header = header
+        self._heading = self._header(self.size.width)
         self._rows = rows
         self._lines, self._line_of = [], {}
         for index, row in enumerate(rows):
@@ -101,7 +104,7 @@ class Table(Painted, ScrollView, can_focus=True):
 
     @property
     def _head(self) -> int:
-        return len(self._header(self.size.width))
+        return len(self._heading)
 
     def _key_near(self, place: int) -> str | None:
         for offset in range(len(self._lines)):
@@ -114,6 +117,7 @@ class Table(Painted, ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Paint for the width that there is now; the cursor stays in sight."""
+        self._heading = self._header(self.size.width)
         self.virtual_size = Size(self.size.width, self._head + len(self._lines))
         self._painted.clear()
         self.refresh()
@@ -150,10 +154,9 @@ class Table(Painted, ScrollView, can_focus=True):
             self.refresh(*changed)
 
     def _content(self, y: int) -> tuple[Line, bool]:
-        header = self._header(self.size.width)
-        if y < len(header):
-            return header[y], False
-        place = y + int(self.scroll_y) - len(header)
+        if y < self._head:
+            return self._heading[y], False
+        place = y + int(self.scroll_y) - self._head
         if not 0 <= place < len(self._lines):
             return BLANK, False
         index = self._lines[place]
