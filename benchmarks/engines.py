@@ -33,7 +33,7 @@ class Instant(Driver):
     async def call(self, call: Call) -> Result:
         raise NotImplementedError(f"nobody calls {call.provider.id} through its driver here")
 
-    async def probe(self, call: Call) -> ProbeResult:  # noqa: ARG002 - it knows the answer
+    async def probe(self, call: Call) -> ProbeResult:
         return ProbeResult(rung="reach")
 
 

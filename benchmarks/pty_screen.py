@@ -53,11 +53,12 @@ class Program:
         """What stands on the screen."""
         return "\n".join(self.screen.display)
 
-    def cursor_row(self) -> int | None:
-        """The first row with the bar of the cursor at its left edge."""
-        for number, line in enumerate(self.screen.display):
-            if line.startswith("▌"):
-                return number
+    def under_cursor(self) -> str | None:
+        """The first cells of the row that has the cursor's bar at its left edge."""
+        for number in range(self.screen.lines):
+            row = self.screen.buffer[number]
+            if row[0].data == "▌":
+                return "".join(row[column].data for column in range(24))
         return None
 
     def read(self, seconds: float) -> bool:

@@ -5,7 +5,7 @@
 
 The program is the real terminal console; behind it stands a console that answers from memory and publishes events at
 the rate asked for, in the program's own loop as the engine does. A key moves the cursor; the time runs until the
-terminal has received the bytes that show the row's name in the detail. Exits with 1 where the bound is missed.
+terminal shows it on the next row. Exits with 1 where the bound is missed.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def main() -> int:
         program.settle(3.0)
         for _ in range(asked.keys):
             program.settle(0.03)
-            before = program.cursor_row()
+            before = program.under_cursor()
             start = time.perf_counter()
             program.press("\x1b[B")
-            while program.cursor_row() == before:
+            while program.under_cursor() == before:
                 program.read(1.0)
                 if time.perf_counter() - start > 5:
                     raise TimeoutError(f"the key was not answered:\n{program.text}")

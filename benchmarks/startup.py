@@ -3,10 +3,10 @@
     make -C benchmarks startup
     python benchmarks/startup.py [--runs 9] [--no-peers]
 
-The contenders take turns. The console's frame is full when its rows of providers, the navigation and the keys are on the
-screen; an empty Textual app's when it shows its word; harlequin's when its editor is there. All
-trees are compiled beforehand. The 50 providers are the sandbox's, on loopback; memory and idle CPU are taken after
-they have been checked. Exits with 1 where a bound is missed.
+The contenders take turns. The console's frame is full when rows of providers, the navigation and the keys are on the
+screen; an empty Textual app's when it shows its word; harlequin's when its editor is there. All trees are compiled
+beforehand. The 50 providers are the sandbox's, on loopback; memory and idle CPU are taken after they have been
+checked. Exits with 1 where a bound is missed.
 """
 
 from __future__ import annotations

@@ -75,6 +75,17 @@ async def test_the_first_frame_has_the_names_and_the_keys() -> None:
         assert pilot.app.screen.query_one(Table).keys == ["acme", "DeepL", "OpenAI"]
 
 
+async def test_the_cursor_stays_in_sight_below_the_first_page() -> None:
+    async with app().run_test(size=(120, 40)) as pilot:
+        show(pilot.app, health=health(tuple(provider(f"p{number:03}") for number in range(100))))
+        await pilot.pause()
+        await pilot.press(*["down"] * 60)
+        table = pilot.app.screen.query_one(Table)
+        assert table.cursor == "p060"
+        seen = [plain(table._content(y)[0]) for y in range(table.size.height)]
+        assert [line for line in seen if line.startswith("▌ ● p060")]
+
+
 async def test_the_cursor_stays_on_its_provider_while_rows_move() -> None:
     async with app().run_test(size=(120, 40)) as pilot:
         show(pilot.app)

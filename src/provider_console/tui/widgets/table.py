@@ -195,6 +195,11 @@ class Table(Painted, ScrollView, can_focus=True):
         if self._rows:
             self.cursor = self._rows[place].key
 
+    @property
+    def allow_vertical_scroll(self) -> bool:
+        """Wherever there is more than fits; Textual asks for a scroll bar, which may not have been laid out yet."""
+        return self.max_scroll_y > 0
+
     def _reveal(self) -> None:
         line = self._line_of.get(self.cursor or "")
         if line is not None and self.size.height:
