@@ -23,8 +23,8 @@ $(DEV): $(RUN)
 	$(BIN)/python -m pip install --quiet --group dev
 	@touch $@
 
-run: $(RUN) ## translate and chat through the sandbox's failing providers, and print the report
-	$(BIN)/provider-console demo --headless
+run: $(RUN) ## the console on sandbox providers; without a terminal: run the main job once and print the report
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/provider-console demo; else exec $(BIN)/provider-console demo --headless; fi
 
 test: $(DEV) ## every test, the simulation's histories included
 	$(BIN)/python -m pytest --numprocesses auto

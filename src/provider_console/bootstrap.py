@@ -6,9 +6,10 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +19,7 @@ from provider_console.adapters.http import HttpClients
 from provider_console.adapters.keyring_secrets import KeyringSecrets
 from provider_console.adapters.lock import FileProberLock
 from provider_console.adapters.log_file import log_to
+from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.adapters.places import Places
 from provider_console.adapters.redaction import Redactor
 from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
@@ -39,11 +41,13 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Where the console runs: whose files, whose environment, and what the command line overrides.
 
     `home` is one folder for everything, as `PROVIDER_CONSOLE_HOME`. `overrides` are settings by dotted key.
+    `secrets` memory: credentials are kept in this process and end with it; the system's keyring is not touched.
     """
 
     home: Path | None = None
     environ: Mapping[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))
     overrides: Mapping[str, object] = {}
+    secrets: Literal["keyring", "memory"] = "keyring"
 
     @property
     def places(self) -> Places:
@@ -80,10 +84,13 @@ async def open_front_end(
     background: bool = True,
     grace_s: float = GRACE_S,
     repair: bool = False,
+    beside: Callable[[Console], Coroutine[Any, Any, None]] | None = None,
 ) -> AsyncIterator[Console]:
     """The engine in this process as a person may use it: held to the OS user's role, and audited.
 
     With `repair`, a configuration that cannot be used leaves the last good one in force, so that it can be mended.
+    `beside` is work of the program's own on the same engine, such as the sandbox's requests: without a person, so
+    without a role and audit rows; it is cancelled at the end.
 
     Raises:
         ConfigurationInvalid, Forbidden
@@ -91,7 +98,13 @@ async def open_front_end(
     async with _engine(situation or Situation(), background=background, grace_s=grace_s, repair=repair) as engine:
         user = os_user()
         identity = Identity(actor=user, role=role_of(user, engine.settings().access, wanted=role), front_end=front_end)
-        yield guarded(EngineConsole(engine), engine.parts.audit, identity)
+        own = EngineConsole(engine)
+        company = None if beside is None else engine.lifecycle.start(beside(own), f"beside the {front_end}")
+        try:
+            yield guarded(own, engine.parts.audit, identity)
+        finally:
+            if company is not None:
+                company.cancel()
 
 
 @asynccontextmanager
@@ -122,7 +135,11 @@ async def _engine(
             raise ConfigurationInvalid(str(error).splitlines()) from error
         except StoreUnavailable as error:
             raise StorageUnavailable(str(error)) from error
-        secrets = KeyringSecrets(index=usage, clock=clock, environ=environ, on_loaded=redactor.add)
+        secrets = (
+            KeyringSecrets(index=usage, clock=clock, environ=environ, on_loaded=redactor.add)
+            if situation.secrets == "keyring"
+            else MemorySecrets(environment=environ, clock=clock, index=usage, on_loaded=redactor.add)
+        )
         network = loaded.settings.network
         http = HttpClients(
             clock=clock,

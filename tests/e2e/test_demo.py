@@ -10,12 +10,16 @@ from tests.e2e.home import PROGRAM, Home, clean_stderr
 ROOT = Path(__file__).parents[2]
 
 
-def test_make_run_is_the_headless_demo() -> None:
+def test_make_run_opens_the_demo_in_a_terminal_and_is_headless_without_one() -> None:
     planned = subprocess.run(
         ["make", "--no-print-directory", "--dry-run", "run"], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    assert planned.stdout.splitlines()[-1].endswith("provider-console demo --headless")
+    in_terminal, _, without = planned.stdout.splitlines()[-1].partition("; else ")
+    assert "-t 0" in in_terminal
+    assert "-t 1" in in_terminal
+    assert in_terminal.endswith("provider-console demo")
+    assert without.endswith("provider-console demo --headless; fi")
 
 
 def test_the_demo_tells_a_translation_and_a_chat_that_each_fell_back(home: Home) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from apertium_sandbox import ApertiumSandbox
-
 from provider_console.sandbox import (
+    ApertiumSandbox,
     DeepLSandbox,
     LibreTranslateSandbox,
     OllamaSandbox,

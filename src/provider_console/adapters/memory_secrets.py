@@ -1,9 +1,11 @@
-"""Credentials in RAM, for tests and simulations."""
+"""Credentials in RAM: for the sandbox, tests and simulations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 
+from provider_console.adapters.keyring_secrets import AUDIT_KEY_BYTES, check_name, check_value
 from provider_console.core.ports import Clock, SecretBackend, SecretIndex, SecretsUnavailable
 from provider_console.sdk.context import CredentialInfo
 from provider_console.sdk.secret import Secret
@@ -14,7 +16,8 @@ _Entry = tuple[str, float, float | None]
 class MemorySecrets:
     """`SecretStore` in RAM: `values` is the keyring, `environment` what can only be read.
 
-    `unusable` is a reason why nothing can be stored, or None.
+    `unusable` is a reason why nothing can be stored, or None. `on_loaded` is called with every value before anybody
+    else has it.
     """
 
     def __init__(
@@ -25,8 +28,11 @@ class MemorySecrets:
         environment: Mapping[str, str] | None = None,
         index: SecretIndex | None = None,
         unusable: str | None = None,
+        on_loaded: Callable[[Secret], object] = lambda _value: None,
     ) -> None:
         self._clock = clock
+        self._on_loaded = on_loaded
+        self._audit_key = secrets.token_bytes(AUDIT_KEY_BYTES)
         self._index: SecretIndex = _Index() if index is None else index
         self._keyring = {name: Secret(value) for name, value in (values or {}).items()}
         self._unnamed = set(self._keyring)
@@ -52,6 +58,7 @@ class MemorySecrets:
         value = None if self.unusable is not None else self._keyring.get(name)
         value = self._environment.get(name) if value is None else value
         if value is not None:
+            self._on_loaded(value)
             self._cache[name] = value
         return value
 
@@ -81,9 +88,13 @@ class MemorySecrets:
         """Store.
 
         Raises:
+            ValueError: the name or the value is not one; the value is not repeated.
             SecretsUnavailable: `unusable` says why.
         """
+        check_name(name)
+        check_value(value)
         self._require()
+        self._on_loaded(value)
         self._keyring[name] = self._cache[name] = value
         self._unnamed.discard(name)
         await self._index.secret_stored(name, "memory", self._clock.wall())
@@ -125,6 +136,10 @@ class MemorySecrets:
     async def backend(self) -> SecretBackend:
         """Where `set` would store."""
         return SecretBackend(name="memory", usable=self.unusable is None, reason=self.unusable or "")
+
+    async def audit_key(self) -> bytes | None:
+        """What signs the audit trail: it ends with this store, as the trail of a sandbox does."""
+        return self._audit_key
 
     def _require(self) -> None:
         if self.unusable is not None:

@@ -1,4 +1,7 @@
-"""`demo`: the console on sandbox providers in a temporary home, with failures and fallback on the way."""
+"""`demo`: the console on sandbox providers in a temporary home, with failures and fallback on the way.
+
+In a terminal it opens the console on the living sandbox; headless it runs the main job once and prints the report.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from provider_console.cli.command import Command
-from provider_console.cli.exits import DONE
+from provider_console.cli.exits import DONE, USAGE
 from provider_console.cli.output import Output
+from provider_console.cli.terminal import is_terminal, sandbox_opener, show
 from provider_console.console.console import Console
 from provider_console.console.views import ExecutionReport
 
@@ -53,9 +57,27 @@ _ACTS: Final = (
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--headless", action="store_true", help="run the main job once and print its report")
+    parser.add_argument("--theme", help="a theme by name; the user's own otherwise")
 
 
-async def _run(_arguments: argparse.Namespace, output: Output) -> int:
+async def _run(arguments: argparse.Namespace, output: Output) -> int:
+    if arguments.headless or output.json:
+        return await _headless(output)
+    if not is_terminal():
+        output.say("demo opens the terminal console, and this is no terminal; add --headless to see it work in words")
+        return USAGE
+    return await _live(arguments)
+
+
+async def _live(arguments: argparse.Namespace) -> int:
+    from provider_console.sandbox.cast import CAST
+
+    opener = sandbox_opener(arguments.role)
+    names = sorted((player.name for player in CAST), key=str.casefold)
+    return await show(opener, theme=arguments.theme, sandbox=opener, names=names, environment="sandbox")
+
+
+async def _headless(output: Output) -> int:
     from provider_console.bootstrap import Situation, open_front_end
     from provider_console.sandbox import Sandbox, toml_text
 
@@ -85,4 +107,4 @@ async def _play(act: _Act, console: Console, sandbox: Sandbox, output: Output) -
     return report
 
 
-COMMAND = Command(_arguments, _run, "provider-console demo --headless")
+COMMAND = Command(_arguments, _run, "provider-console demo")

@@ -21,7 +21,7 @@ from provider_console.cli.terminal import is_terminal, open_terminal
 from provider_console.console.words import did_you_mean
 
 COMMANDS: Final = {
-    "demo": "see it work on sandbox providers: a translation and a chat that fall back",
+    "demo": "the console on sandbox providers that slow down, fail and recover",
     "providers": "the unified map of providers with their health; enable, disable",
     "execute": "run an operation with fallback",
     "health": "the state of everything, from what is known",
@@ -139,12 +139,12 @@ def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
 
 
 async def _interruptible(command: Command, arguments: argparse.Namespace, output: Output) -> int:
-    """The command, cancelled by Ctrl-C or SIGTERM in a way that lets it write its records."""
+    """The command, cancelled by Ctrl-C, SIGTERM or a terminal that is gone, in a way that lets it write its records."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("a command runs in a task")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows has its own way
-            loop.add_signal_handler(number, task.cancel)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has its own way
+            loop.add_signal_handler(getattr(signal, name), task.cancel)
     return await command.run(arguments, output)

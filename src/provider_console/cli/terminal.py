@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -40,11 +40,31 @@ async def open_terminal(arguments: argparse.Namespace) -> int:
         ) as console:
             yield console
 
-    return await show(opened, theme=arguments.theme)
+    return await show(opened, theme=arguments.theme, sandbox=sandbox_opener(arguments.role))
 
 
-async def show(opener: Opener, *, theme: str | None = None, sandbox: Opener | None = None) -> int:
-    """Show the console that `opener` opens; the names of the user's configuration stand there at once."""
+def sandbox_opener(role: str | None) -> Opener:
+    """Opens the living sandbox: pretend providers in a temporary home that is gone when it is left."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Console]:
+        living = await asyncio.to_thread(import_module, "provider_console.sandbox.living")
+        access = import_module("provider_console.console.access")
+        async with living.living_sandbox(role=None if role is None else access.Role(role)) as sandbox:
+            yield sandbox.console
+
+    return opened
+
+
+async def show(
+    opener: Opener,
+    *,
+    theme: str | None = None,
+    sandbox: Opener | None = None,
+    names: Sequence[str] | None = None,
+    environment: str | None = None,
+) -> int:
+    """Show the console that `opener` opens. `names` stand there at once; None: those of the user's configuration."""
     from provider_console.glance import glance
     from provider_console.tui.app import ConsoleApp
     from provider_console.tui.clock import WallClock
@@ -56,9 +76,9 @@ async def show(opener: Opener, *, theme: str | None = None, sandbox: Opener | No
     app = ConsoleApp(
         opener=opener,
         preview=Preview(
-            names=seen.names,
+            names=seen.names if names is None else tuple(names),
             user=seen.user,
-            environment=settings.get("environment", "local"),
+            environment=environment or settings.get("environment", "local"),
             theme=theme or settings.get("theme", "console-dark"),
             glyphs=settings.get("glyphs", "unicode"),
             charts=settings.get("charts", "braille"),

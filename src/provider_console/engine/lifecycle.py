@@ -36,6 +36,8 @@ class Lifecycle:
         task = self._group.create_task(self._watched(work, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # One that is cancelled before its first step has never awaited its work.
+        task.add_done_callback(lambda _task: work.close())
         return task
 
     async def _watched(self, work: Coroutine[Any, Any, Any], name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -28,6 +29,8 @@ CREDENTIALS: Mapping[str, str] = {
 """Names and values of the keys that the fleet asks for: not secrets, they open nothing but a sandbox."""
 
 Tables = dict[str, Any]
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Sandbox:
@@ -163,17 +166,21 @@ def _sections(table: Tables, path: str) -> list[str]:
     values = {key: value for key, value in table.items() if not isinstance(value, dict)}
     sections = []
     if values:
-        lines = [f"{key} = {_value(value)}\n" for key, value in values.items()]
+        lines = [f"{_key(key)} = {_value(value)}\n" for key, value in values.items()]
         sections.append(f"[{path}]\n" + "".join(lines))
     for key, value in table.items():
         if isinstance(value, dict):
-            sections.extend(_sections(value, f"{path}.{key}" if path else key))
+            sections.extend(_sections(value, f"{path}.{_key(key)}" if path else _key(key)))
     return sections
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else json.dumps(key)
 
 
 def _value(value: object) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_value(inner)}" for key, inner in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {_value(inner)}" for key, inner in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(_value(inner) for inner in value) + "]"
     # JSON's strings, numbers and booleans are TOML's too.

@@ -21,7 +21,7 @@ class LibreTranslateSandbox:
     """Translation, detection, languages, settings and health.
 
     `key`: what `api_key` in the body has to be; None takes any, or none. `character_limit`: longer texts are refused;
-    -1 is no limit. `languages`: codes among en, es, fr and de.
+    -1 is no limit. `languages`: codes among en, es, fr, de and sr.
     """
 
     name: ClassVar[str] = "libretranslate"

@@ -1,38 +1,42 @@
-"""A small dictionary of phrases in four languages, and what stands in for a translation of everything else."""
+"""A small dictionary of phrases in five languages, and what stands in for a translation of everything else."""
 
 from __future__ import annotations
 
 import re
 
-LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French", "de": "German"}
+LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French", "de": "German", "sr": "Serbian"}
 
 _ORDER = tuple(LANGUAGES)
-_PHRASES: tuple[tuple[str, str, str, str], ...] = (
-    ("The house is red.", "La casa es roja.", "La maison est rouge.", "Das Haus ist rot."),
-    ("Hello", "Hola", "Bonjour", "Hallo"),
-    ("Hello, world!", "¡Hola, mundo!", "Bonjour, le monde !", "Hallo, Welt!"),
-    ("Hello, {name}!", "¡Hola, {name}!", "Bonjour, {name} !", "Hallo, {name}!"),
-    ("Good morning.", "Buenos días.", "Bonjour à tous.", "Guten Morgen."),
-    ("Good night.", "Buenas noches.", "Bonne nuit.", "Gute Nacht."),
-    ("How are you?", "¿Cómo estás?", "Comment allez-vous ?", "Wie geht es Ihnen?"),
-    ("Thank you.", "Gracias.", "Merci.", "Danke."),
-    ("Yes", "Sí", "Oui", "Ja"),
-    ("No", "No", "Non", "Nein"),
-    ("The cat sleeps.", "El gato duerme.", "Le chat dort.", "Die Katze schläft."),
-    ("The sky is blue.", "El cielo es azul.", "Le ciel est bleu.", "Der Himmel ist blau."),
-    ("The book is here.", "El libro está aquí.", "Le livre est ici.", "Das Buch ist hier."),
-    ("Where is the station?", "¿Dónde está la estación?", "Où est la gare ?", "Wo ist der Bahnhof?"),
-    ("I learn Spanish.", "Aprendo español.", "J'apprends l'espagnol.", "Ich lerne Spanisch."),
-    ("The train leaves at eight.", "El tren sale a las ocho.", "Le train part à huit heures.", "Der Zug geht um acht."),
-    ("%d new messages", "%d mensajes nuevos", "%d nouveaux messages", "%d neue Nachrichten"),
-    ("Save changes", "Guardar cambios", "Enregistrer les modifications", "Änderungen speichern"),
-    ("Delete file %s?", "¿Eliminar el archivo %s?", "Supprimer le fichier %s ?", "Datei %s löschen?"),
-    ("Read the <b>manual</b>.", "Lee el <b>manual</b>.", "Lisez le <b>manuel</b>.", "Lesen Sie das <b>Handbuch</b>."),
+_PHRASES: tuple[tuple[str, ...], ...] = (
+    ("The house is red.", "La casa es roja.", "La maison est rouge.", "Das Haus ist rot.", "Kuća je crvena."),
+    ("Hello", "Hola", "Bonjour", "Hallo", "Zdravo"),
+    ("Hello, world!", "¡Hola, mundo!", "Bonjour, le monde !", "Hallo, Welt!", "Zdravo, svete!"),
+    ("Hello, {name}!", "¡Hola, {name}!", "Bonjour, {name} !", "Hallo, {name}!", "Zdravo, {name}!"),
+    ("Good morning.", "Buenos días.", "Bonjour à tous.", "Guten Morgen.", "Dobro jutro."),
+    ("Good night.", "Buenas noches.", "Bonne nuit.", "Gute Nacht.", "Laku noć."),
+    ("How are you?", "¿Cómo estás?", "Comment allez-vous ?", "Wie geht es Ihnen?", "Kako ste?"),
+    ("Thank you.", "Gracias.", "Merci.", "Danke.", "Hvala."),
+    ("Yes", "Sí", "Oui", "Ja", "Da"),
+    ("No", "No", "Non", "Nein", "Ne"),
+    ("The cat sleeps.", "El gato duerme.", "Le chat dort.", "Die Katze schläft.", "Mačka spava."),
+    ("The sky is blue.", "El cielo es azul.", "Le ciel est bleu.", "Der Himmel ist blau.", "Nebo je plavo."),
+    ("The book is here.", "El libro está aquí.", "Le livre est ici.", "Das Buch ist hier.", "Knjiga je ovde."),
+    ("Where is the station?", "¿Dónde está la estación?", "Où est la gare ?", "Wo ist der Bahnhof?", "Gde je stanica?"),
+    ("I learn Spanish.", "Aprendo español.", "J'apprends l'espagnol.", "Ich lerne Spanisch.", "Učim španski."),
+    ("The train leaves at eight.", "El tren sale a las ocho.", "Le train part à huit heures.", "Der Zug geht um acht.",
+     "Voz polazi u osam."),
+    ("%d new messages", "%d mensajes nuevos", "%d nouveaux messages", "%d neue Nachrichten", "%d novih poruka"),
+    ("Save changes", "Guardar cambios", "Enregistrer les modifications", "Änderungen speichern", "Sačuvaj izmene"),
+    ("Delete file %s?", "¿Eliminar el archivo %s?", "Supprimer le fichier %s ?", "Datei %s löschen?",
+     "Obrisati datoteku %s?"),
+    ("Read the <b>manual</b>.", "Lee el <b>manual</b>.", "Lisez le <b>manuel</b>.", "Lesen Sie das <b>Handbuch</b>.",
+     "Pročitajte <b>uputstvo</b>."),
 )  # fmt: skip
 _MARKS = {
     "es": ("¿", "¡", " el ", " la ", " los ", " una ", "ñ"),
     "fr": (" le ", " les ", " une ", " est ", "ç", "où"),
     "de": (" der ", " die ", " das ", " und ", " ist ", "ß", "ü"),
+    "sr": ("č", "ć", "ž", "š", "đ"),
 }
 _SENTENCE = re.compile(r"(?<=[.!?])(\s+)")
 
@@ -41,7 +45,7 @@ def _key(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-_BY_KEY: dict[str, tuple[tuple[str, str, str, str], str]] = {
+_BY_KEY: dict[str, tuple[tuple[str, ...], str]] = {
     _key(text): (row, language) for row in reversed(_PHRASES) for language, text in zip(_ORDER, row, strict=True)
 }
 

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from provider_console.sandbox.answering import answer_under
 from provider_console.sandbox.control import PREFIX, control
 from provider_console.sandbox.delivery import Exchange, deliver
@@ -32,13 +34,16 @@ class Server:
     Made by `serve`. Faults and counts may be used from any thread.
     """
 
-    def __init__(self, vendor: Vendor, *, port: int, name: str, wall: Callable[[], datetime]) -> None:
+    def __init__(
+        self, vendor: Vendor, *, port: int, name: str, wall: Callable[[], datetime], pace: Callable[[Lane], float]
+    ) -> None:
         self.vendor = vendor
         self.name = name
         self.siblings: Mapping[str, Server] = {}
         self.record = Record()
         self.faults = Faults(self._listen)
         self._wall = wall
+        self._pace = pace
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._started_at = self._loop.time()
@@ -182,6 +187,8 @@ class Server:
             answer = page_answer(413)
         else:
             answer = answer_under(fault, self.vendor, request, origin=self.origin, wall=self._wall)
+            if lane is not None:
+                answer = msgspec.structs.replace(answer, delay_s=answer.delay_s + self._pace(lane))
 
         def sent(status: int) -> None:
             self.record.answered(seen, status=status, facts=answer.facts)
@@ -190,6 +197,12 @@ class Server:
 
     def _dated(self, answer: Answer) -> Answer:
         return answer.with_headers(("date", email.utils.format_datetime(self._wall().astimezone(UTC), usegmt=True)))
+
+
+def _at_once(lane: Lane) -> float:
+    """Answer without a pause."""
+    del lane
+    return 0.0
 
 
 def _unnoted(status: int) -> None:
@@ -217,12 +230,14 @@ async def serve(
     port: int = 0,
     name: str | None = None,
     wall: Callable[[], datetime] = email.utils.localtime,
+    pace: Callable[[Lane], float] = _at_once,
 ) -> AsyncIterator[Server]:
     """Serve `vendor` on loopback in the running loop until the block ends; `port` 0 takes a free one.
 
-    `wall` tells the time for dates in headers. Raises: PortInUseError.
+    `wall` tells the time for dates in headers, `pace` how many seconds the next answer on a lane takes.
+    Raises: PortInUseError.
     """
-    server = Server(vendor, port=port, name=name or vendor.name, wall=wall)
+    server = Server(vendor, port=port, name=name or vendor.name, wall=wall, pace=pace)
     try:
         yield server
     finally:

@@ -208,3 +208,18 @@ async def test_what_is_wrong_is_not_kept() -> None:
         await store.put("[engine]\nmax_retries = 0\n", (), revision=revision, author="a", reason="r")
     assert (await store.text())[0] == ""
     assert not await store.revisions()
+
+
+async def test_secrets_in_memory_refuse_what_the_keyring_refuses_and_tell_the_redactor() -> None:
+    told: list[Secret] = []
+    secrets = MemorySecrets(clock=StillClock(), environment={"GIVEN": "from outside"}, on_loaded=told.append)
+
+    with pytest.raises(ValueError, match="control characters"):
+        await secrets.set("NAME", Secret("two\nlines"))
+    with pytest.raises(ValueError, match="capital letters"):
+        await secrets.set("name", Secret("value"))
+    await secrets.set("NAME", Secret("stored"))
+    await secrets.get("GIVEN")
+
+    assert [value.reveal() for value in told] == ["stored", "from outside"]
+    assert await secrets.audit_key() == await secrets.audit_key()

@@ -1,0 +1,95 @@
+"""The living sandbox as a whole: a real engine on real servers, in a home that is gone afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from provider_console.console.errors import BadRequest, NoProvider
+from provider_console.console.views import HealthState
+from provider_console.sandbox import OK, Fault, living_sandbox
+from provider_console.sandbox.cast import CAST, FOUND
+from provider_console.sdk.secret import Secret
+
+
+async def test_left_alone_everybody_is_well_but_one_without_a_key_and_one_nobody_adopted() -> None:
+    async with living_sandbox(script=(), errands=False) as sandbox:
+        await sandbox.console.check()
+        states = {view.id: view.health.state for view in (await sandbox.console.health()).providers}
+
+    assert states.pop("azure_openai") is HealthState.HELD
+    assert states.pop(FOUND) is HealthState.OFF
+    assert states == {player.id: HealthState.HEALTHY for player in CAST if player.id != "azure_openai"}
+
+
+async def test_a_pair_that_one_provider_speaks_is_served_by_nobody_when_it_is_gone() -> None:
+    async with living_sandbox(script=(), errands=False) as sandbox:
+        await sandbox.console.check()
+        sandbox.servers["libretranslate"].faults.set(Fault("refuse"))
+        await sandbox.console.check("libretranslate")
+        await sandbox.console.check("libretranslate")
+        gone = [entry.capability for entry in await sandbox.console.coverage() if entry.status == "not served"]
+        sandbox.servers["libretranslate"].faults.set(OK)
+
+    assert gone == ["translate:en>sr"]
+
+
+async def test_a_failing_provider_is_covered_by_the_next_and_the_answer_is_a_translation() -> None:
+    async with living_sandbox(script=(), errands=False) as sandbox:
+        console = sandbox.console
+        sandbox.servers["deepl"].faults.set(Fault("status", status=503), on="work")
+        payload = {"text": "The house is red.", "from": "en", "to": "es"}
+        report = await console.execute(await console.operation("translate", payload))
+
+    assert report.provider == "google_translate"
+    assert report.result is not None
+    assert report.result["text"] == "La casa es roja."
+    assert {attempt.provider for attempt in report.attempts if attempt.absorbed} == {"deepl"}
+
+
+async def test_a_missing_key_can_be_given_and_ends_with_the_sandbox() -> None:
+    async with living_sandbox(script=(), errands=False) as sandbox:
+        console = sandbox.console
+        with pytest.raises(NoProvider):
+            await console.execute(
+                await console.operation("chat", {"text": "Hello"}, options={"providers": ["azure_openai"]})
+            )
+        with pytest.raises(BadRequest, match="control characters"):
+            await console.set_secret("SANDBOX_AZURE_OPENAI_KEY", Secret("two\nlines"))
+        await console.set_secret("SANDBOX_AZURE_OPENAI_KEY", Secret("anything-goes"))
+        await console.check("azure_openai")
+        view = await console.provider("azure_openai")
+
+    assert view.health.state is HealthState.HEALTHY
+    assert view.credential is not None
+    assert view.credential.present
+
+
+async def test_what_was_found_can_be_adopted() -> None:
+    async with living_sandbox(script=(), errands=False) as sandbox:
+        found = await sandbox.console.provider(FOUND)
+        adopted = await sandbox.console.adopt_provider(FOUND, base_url=found.base_url, credential=found.credential)
+
+    assert not found.configured
+    assert adopted.configured
+
+
+async def test_requests_come_by_themselves_leave_no_audit_rows_and_the_home_is_gone_afterwards() -> None:
+    async with living_sandbox(script=()) as sandbox:
+        events = sandbox.console.events()
+        async for event in events:
+            if type(event).__name__ == "ExecutionEnded":
+                break
+        await events.aclose()  # type: ignore[attr-defined]  # the engine's own are a generator
+        trail = await sandbox.console.audit()
+        assert sandbox.home.is_dir()
+
+    assert [row.action for row in trail] == []
+    assert not sandbox.home.exists()
+
+
+async def test_the_home_is_gone_after_an_error_too() -> None:
+    with pytest.raises(LookupError):
+        async with living_sandbox(script=(), errands=False) as sandbox:
+            raise LookupError
+
+    assert not sandbox.home.exists()
