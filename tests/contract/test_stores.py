@@ -20,6 +20,7 @@ from provider_console.core.ports import (
     ExecutionEnded,
     Memory,
     StoreUnavailable,
+    Trial,
 )
 from provider_console.sdk.provider import Cost, Provider
 
@@ -481,3 +482,45 @@ async def test_old_alerts_are_deleted_once_they_have_cleared(usage: Usage) -> No
 
     assert await usage.prune(50.0) == 1
     assert [row.id for row in await usage.alerts()] == ["A2"]
+
+
+# --- a configuration on trial
+
+
+def trial(name: str = "h1", **more: Any) -> Trial:
+    given: dict[str, Any] = {
+        "before": "[engine]\n",
+        "author": "alice",
+        "reason": "set x",
+        "at": 1.0,
+        "until": 61.0,
+        "health": 75.0,
+    }
+    return Trial(hash=name, covered=("ai chat",), **(given | more))
+
+
+async def test_a_trial_comes_back_as_it_began_and_there_is_one_at_a_time(usage: Usage) -> None:
+    assert await usage.trial() is None
+    assert await usage.begin_trial(trial(), watched=True)
+    assert not await usage.begin_trial(trial("h2"), watched=True)
+
+    assert await usage.trial() == trial()
+    assert not await usage.end_trial("h2")
+    assert await usage.end_trial("h1")
+    assert await usage.trial() is None
+    assert await usage.begin_trial(trial("h2", health=None), watched=False)
+
+
+@pytest.mark.parametrize("watched", [True, False])
+async def test_a_trial_is_orphaned_once_the_process_that_watched_it_is_gone(
+    open_usage: Callable[[], Usage], watched: bool
+) -> None:
+    first, second = open_usage(), open_usage()
+    await first.begin_trial(trial(), watched=watched)
+    living = await second.trial()
+    await first.close()
+    alone = await second.trial()
+
+    assert living is not None
+    assert alone is not None
+    assert (living.orphaned, alone.orphaned) == (False, watched)

@@ -29,6 +29,7 @@ from provider_console.core.ports import (
     Memory,
     Revision,
     StoreUnavailable,
+    Trial,
     UsageRow,
 )
 from provider_console.core.rollup import cell_of
@@ -92,6 +93,7 @@ class MemoryDisk(MemoryPast):
         self.memories: dict[str, Memory] = {}
         self.secrets: dict[str, tuple[str, float, float | None]] = {}
         self.revisions: list[Revision] = []
+        self.trial: tuple[Trial, int | None] | None = None
         self.living: set[int] = set()
         self.owners = 0
 
@@ -277,6 +279,30 @@ class MemoryUsage(MemoryHistory, MemoryAlerts):
     async def revisions(self, *, limit: int = 50) -> Sequence[Revision]:
         """Newest first."""
         return self._usable().revisions[::-1][:limit]
+
+    async def begin_trial(self, trial: Trial, *, watched: bool) -> bool:
+        """Remember what comes back; False where another trial is under way."""
+        disk = self._usable()
+        if disk.trial is not None:
+            return False
+        disk.trial = trial, self._owner if watched else None
+        return True
+
+    async def trial(self) -> Trial | None:
+        """The trial under way."""
+        disk = self._usable()
+        if disk.trial is None:
+            return None
+        trial, owner = disk.trial
+        return msgspec.structs.replace(trial, orphaned=owner is not None and owner not in disk.living)
+
+    async def end_trial(self, trial_hash: str) -> bool:
+        """Forget a trial; False where it was ended already."""
+        disk = self._usable()
+        if disk.trial is None or disk.trial[0].hash != trial_hash:
+            return False
+        disk.trial = None
+        return True
 
     async def newest_valid(self) -> Revision | None:
         """The last good configuration, if there ever was one."""

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
 
-from provider_console.cli.command import Command, common_options, console_for
+from provider_console.cli.command import Command, common_options, console_for, span
 from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
-from provider_console.console.errors import BadRequest
 from provider_console.console.views import AlertRuleView, AlertView
-
-_UNIT_S: Final = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +31,7 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
             case "ack":
                 _one(await console.acknowledge_alert(arguments.id), output)
             case "snooze":
-                _one(await console.snooze_alert(arguments.id, for_s=_span_s(arguments.span)), output)
+                _one(await console.snooze_alert(arguments.id, for_s=span(arguments.span, option="--for")), output)
             case "rules":
                 _rules(await console.alert_rules(), output)
             case _:
@@ -82,13 +77,6 @@ def _rules(rules: Sequence[AlertRuleView], output: Output) -> None:
 
 def _one(alert: AlertView, output: Output) -> None:
     output.data(alert) if output.json else output.line(f"{alert.title}: {_state(alert)}")
-
-
-def _span_s(text: str) -> float:
-    match = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
-    if match is None:
-        raise BadRequest(f"--for takes a span such as 30m, 2h or 1d, not {text!r}", field="for")
-    return int(match[1]) * _UNIT_S[match[2]]
 
 
 COMMAND = Command(_arguments, _run, "provider-console alerts snooze ID --for 2h")

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from provider_console.cli.output import Output
 from provider_console.console.access import Role
 from provider_console.console.console import Console
+from provider_console.console.errors import BadRequest
+from provider_console.console.words import span_s
 
 
 class Command(NamedTuple):
@@ -30,6 +32,18 @@ def common_options(*, again: bool = False) -> argparse.ArgumentParser:
     group.add_argument("--log-level", choices=("debug", "info", "warning"), help="the least that the log file holds")
     group.add_argument("--role", choices=[role.value for role in Role], help="act with a lower role than yours")
     return parser
+
+
+def span(text: str, *, option: str) -> float:
+    """The seconds of a span that was typed for an option.
+
+    Raises:
+        BadRequest
+    """
+    seconds = span_s(text)
+    if seconds is None:
+        raise BadRequest(f"{option} takes a span such as 90s, 30m or 2h, not {text!r}", field=option.lstrip("-"))
+    return seconds
 
 
 @asynccontextmanager

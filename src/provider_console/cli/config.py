@@ -1,4 +1,4 @@
-"""`config`: show, get, set, validate, history and restore settings."""
+"""`config`: show, get, set, confirm, edit, validate, history and restore settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from provider_console.cli.command import Command, common_options, console_for
+from provider_console.cli.command import Command, common_options, console_for, span
+from provider_console.cli.editor import edit, show
 from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
 from provider_console.console.console import Console
@@ -29,6 +30,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     change.add_argument("key", help="a dotted key such as engine.max_retries")
     change.add_argument("value", nargs="?", help="a TOML value; text needs no quotes")
     change.add_argument("--unset", action="store_true", help="remove the key, so that the default counts")
+    trial = "take it back after this long (like 10m) unless `config confirm` comes first, or at once if it does harm"
+    change.add_argument("--confirm-within", metavar="SPAN", help=trial)
+    action("confirm", help="keep a change that is on trial")
+    action("edit", help="change it in your editor (VISUAL, EDITOR)").add_argument(
+        "--confirm-within", metavar="SPAN", help=trial
+    )
     validate = action("validate", help="check a file, or the configuration, without using it")
     validate.add_argument("file", nargs="?", type=Path, help="the file to check; without it, the one in force")
     history = action("history", help="versions of the configuration")
@@ -46,6 +53,11 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
                 _get(await console.config(), arguments.key, output)
             case "set":
                 await _set(console, arguments, output)
+            case "confirm":
+                view = await console.confirm_config()
+                output.data(view) if output.json else output.line("the change is kept")
+            case "edit":
+                return await edit(console, output, within_s=_within_s(arguments))
             case "validate":
                 await _validate(console, arguments.file, output)
             case "history":
@@ -75,6 +87,8 @@ def _show(view: ConfigView, output: Output, *, origin: bool) -> None:
     )
     for warning in (*view.warnings, *([view.problem] if view.problem else [])):
         output.say(warning)
+    if view.trial is not None:
+        output.say(f"{view.trial.reason}, by {view.trial.author}, is on trial until {view.trial.until}")
 
 
 def _get(view: ConfigView, key: str, output: Output) -> None:
@@ -99,13 +113,26 @@ def _many(settings: list[SettingView], output: Output) -> None:
 async def _set(console: Console, arguments: argparse.Namespace, output: Output) -> None:
     if arguments.unset == (arguments.value is not None):
         raise BadRequest("config set takes a key and a value, or a key and --unset", field="value")
-    view = await console.set_config(arguments.key, None if arguments.unset else parse_value(arguments.value))
+    value, within_s = None if arguments.unset else parse_value(arguments.value), _within_s(arguments)
+    impact = await console.config_impact(await console.edited_config(arguments.key, value))
+    show(impact, output, diff=False)
+    view = await console.set_config(arguments.key, value, confirm_within_s=within_s)
     if output.json:
         output.data(view)
     elif arguments.unset:
         output.line(f"{arguments.key} is no longer set")
     else:
         output.line(f"{arguments.key} = {arguments.value}")
+    if view.trial is not None:
+        output.say(
+            f"on trial until {view.trial.until}; provider-console config confirm keeps it. A console that keeps "
+            "running takes it back on time; without one, the next command after that does"
+        )
+
+
+def _within_s(arguments: argparse.Namespace) -> float | None:
+    text = arguments.confirm_within
+    return None if text is None else span(text, option="--confirm-within")
 
 
 def _read(file: Path) -> str:

@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "check": "probe one provider, or all of them, now",
     "coverage": "who could serve what, and what breaks if one dies",
     "alerts": "what rings and what rang; ack, snooze",
-    "config": "show, set, validate and restore settings",
+    "config": "show, set, edit, confirm, validate and restore settings",
     "secrets": "credentials in the system's secret store",
     "cache": "forget discovered providers",
     "audit": "who did what, and whether the trail is intact",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
 from collections.abc import Sequence
 
 from provider_console.cli.command import Command, console_for
 from provider_console.cli.exits import DONE, FAILED
 from provider_console.cli.output import Output
+from provider_console.cli.question import asked, is_anybody_there
 from provider_console.console.console import Console
 from provider_console.console.errors import BadRequest
 from provider_console.console.views import ProviderView
@@ -79,15 +78,13 @@ async def _agreed(console: Console, view: ProviderView, output: Output, *, yes: 
         f"{view.id} is not in use yet; adopted, {_whereto(view)}",
         *_elsewhere(view, await console.providers(include_inactive=True)),
     ]
-    if not yes and not sys.stdin.isatty():
+    if not yes and not is_anybody_there():
         raise BadRequest(f"{'; '.join(said)}; --yes adopts it", field="yes")
     for sentence in said:
         output.say(sentence)
     if yes:
         return True
-    sys.stderr.write("adopt? [y/N] ")
-    sys.stderr.flush()
-    return (await _answer()).strip().lower() in ("y", "yes")
+    return await asked("adopt? [y/N] ") in ("y", "yes")
 
 
 def _whereto(view: ProviderView) -> str:
@@ -107,20 +104,6 @@ def _elsewhere(view: ProviderView, others: Sequence[ProviderView]) -> list[str]:
         and other.credential.name == view.credential.name
         and other.base_url != view.base_url
     ]
-
-
-async def _answer() -> str:
-    """A line from the terminal; unlike a thread that reads, the wait for it ends with Ctrl-C."""
-    loop, typed = asyncio.get_running_loop(), asyncio.Event()
-    try:
-        loop.add_reader(sys.stdin, typed.set)
-    except NotImplementedError:  # Windows
-        return await asyncio.to_thread(sys.stdin.readline)
-    try:
-        await typed.wait()
-    finally:
-        loop.remove_reader(sys.stdin)
-    return sys.stdin.readline()
 
 
 def _row(view: ProviderView) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from provider_console.console.views import (
     AuditEntry,
     AuditVerdict,
     CheckView,
+    ConfigImpact,
     ConfigView,
     CoverageEntry,
     ExecutionReport,
@@ -189,12 +190,30 @@ class Console(Protocol):
         """What a configuration would mean, without using it."""
         ...
 
-    async def set_config(self, key: str, value: object) -> ConfigView:
-        """Set one dotted key (None removes it), comments kept."""
+    async def edited_config(self, key: str, value: object) -> str:
+        """The configuration file's text with one dotted key set (None removes it), comments kept; nothing is saved."""
         ...
 
-    async def replace_config(self, text: str, *, revision: str, reason: str) -> ConfigView:
-        """Save a whole configuration, if nobody changed it since `revision`."""
+    async def config_impact(self, text: str) -> ConfigImpact:
+        """What a configuration would change: settings, and who would be asked for each category; nobody is asked."""
+        ...
+
+    async def set_config(self, key: str, value: object, *, confirm_within_s: float | None = None) -> ConfigView:
+        """Set one dotted key (None removes it), comments kept.
+
+        With `confirm_within_s` it is taken back after so many seconds unless `confirm_config` comes first, and at
+        once if the overall health drops by 10 points or something is no longer served.
+        """
+        ...
+
+    async def replace_config(
+        self, text: str, *, revision: str, reason: str, confirm_within_s: float | None = None
+    ) -> ConfigView:
+        """Save a whole configuration, if nobody changed it since `revision`; on trial as `set_config` does."""
+        ...
+
+    async def confirm_config(self) -> ConfigView:
+        """Keep the change that is on trial."""
         ...
 
     async def config_history(self, *, limit: int = 50) -> Sequence[RevisionView]:
@@ -202,7 +221,7 @@ class Console(Protocol):
         ...
 
     async def restore_config(self, revision_id: int) -> ConfigView:
-        """Make an earlier version the one in force."""
+        """Make an earlier version the one in force; it ends a trial."""
         ...
 
     # secrets

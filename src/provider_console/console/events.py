@@ -97,6 +97,13 @@ class SettingsRejected(Event, frozen=True, kw_only=True):
     problem: str
 
 
+class SettingsTakenBack(Event, frozen=True, kw_only=True):
+    """A change on trial was taken back: nobody confirmed it in time, or it did harm."""
+
+    reason: str
+    why: str
+
+
 class PluginQuarantined(Event, frozen=True, kw_only=True):
     """A plugin failed and was put aside."""
 

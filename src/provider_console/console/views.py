@@ -357,14 +357,48 @@ class SettingView(View, frozen=True, kw_only=True):
     description: str = ""
 
 
+class TrialView(View, frozen=True, kw_only=True):
+    """A change that is in force until a moment, and taken back then unless somebody confirms it."""
+
+    reason: str
+    author: str
+    until: str
+
+
+class SettingChange(View, frozen=True, kw_only=True):
+    """One setting that another configuration would change; None: it is not there."""
+
+    key: str
+    before: Any
+    after: Any
+
+
+class PlanChange(View, frozen=True, kw_only=True):
+    """Who would be asked for a category, or a language pair of it, in order: now, and with other settings."""
+
+    what: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class ConfigImpact(View, frozen=True, kw_only=True):
+    """What another configuration would change. `line` says the plans in one line, `diff` the text line by line."""
+
+    changed: tuple[SettingChange, ...]
+    plans: tuple[PlanChange, ...]
+    line: str
+    diff: tuple[str, ...]
+
+
 class ConfigView(View, frozen=True, kw_only=True):
-    """The configuration in force. `problem` says why a newer file was not taken."""
+    """The configuration in force. `problem` says why a newer file was not taken; `trial` what waits for a confirm."""
 
     revision: str
     file: str
     settings: tuple[SettingView, ...]
     problem: str | None = None
     warnings: tuple[str, ...] = ()
+    trial: TrialView | None = None
 
 
 class RevisionView(View, frozen=True, kw_only=True):

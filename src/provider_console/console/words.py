@@ -1,6 +1,7 @@
-"""The words every front end uses: the nearest known name, and foreign text made safe to show."""
+"""The words every front end uses: the nearest known name, spans of time, and foreign text made safe to show."""
 
+from provider_console.core.moments import span_s
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.text import clean_text
 
-__all__ = ["clean_text", "did_you_mean"]
+__all__ = ["clean_text", "did_you_mean", "span_s"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from provider_console.sdk.driver import Call, Description, Driver
 from provider_console.sdk.errors import SdkError
 from provider_console.sdk.provider import Provider, ProviderDescriptor
 from provider_console.sdk.source import Source
+from provider_console.sdk.table import ProviderTable
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +121,7 @@ class Catalog:
             for lane in lanes:
                 group.create_task(self._find_credential(lane))
 
-    async def _find_credential(self, lane: Lane) -> None:
+    async def _find_credential(self, lane: Lane, *, quietly: bool = False) -> None:
         name, need = lane.provider.credential, lane.driver.credential
         before = lane.missing
         if need == "none":
@@ -129,7 +131,7 @@ class Catalog:
         else:
             secret = await self._secrets.get(name)
             lane.found(secret)
-        if lane.missing != before:
+        if lane.missing != before and not quietly:
             self._on_change()
 
     async def _discover(self, problems: list[str]) -> list[Found]:
@@ -177,6 +179,47 @@ class Catalog:
         provenance = {**provider.provenance, "enabled": "administrator"}
         return msgspec.structs.replace(provider, enabled=memory.enabled, provenance=provenance)
 
+    # --- what another configuration would make of it ------------------------------------------------------------
+
+    async def imagined(self, settings: Settings) -> list[Lane]:
+        """The lanes that other settings would make; nobody is asked, and nothing here changes.
+
+        Providers are those that the new settings name and those that sources last found; whoever stays keeps figures
+        and breaker. A section whose providers are no tables of the sdk counts as it is now.
+        """
+        tables = {
+            section: [table.descriptor(name) for name, table in sorted(providers.items())]
+            for section, value in settings.sections.items()
+            if isinstance(providers := getattr(value, "providers", None), Mapping)
+            and all(isinstance(table, ProviderTable) for table in providers.values())
+        }
+        found: list[Found] = [(section, one) for section, ones in tables.items() for one in ones]
+        found += [
+            (source, one)
+            for source, ones in self._last_good.items()
+            for one in ones
+            if not (one.configured and source in tables)
+        ]
+        memories = await self._memories([])
+        for name, memory in memories.items():
+            said = None if memory.described is None else _remembered(memory.described)
+            if said is not None:
+                found.append((ITSELF, _said(name, said)))
+        named = {one.id for source, one in found if source != ITSELF}
+        providers = self._unify([word for word in found if word[1].id in named], [])
+        return [await self._imagined(self._switched(provider, memories), settings) for provider in providers]
+
+    async def _imagined(self, provider: Provider, settings: Settings) -> Lane:
+        driver, known = self._plugins.drivers[provider.driver], self.lanes.get(provider.id)
+        # Whoever is off now was not looked after: its credential is not known, its figures are old.
+        if known is not None and known.same_identity(provider, driver) and known.provider.enabled >= provider.enabled:
+            lane = copy.copy(known)
+            lane.provider = provider
+            return lane
+        lane = Lane(provider, driver, settings=settings, rng=self._rng, now=self._clock.monotonic())
+        await self._find_credential(lane, quietly=True)
+        return lane
+
     # --- what providers say of themselves ----------------------------------------------------------------------
 
     async def _describe(
@@ -191,15 +234,7 @@ class Catalog:
         ]
         answers = await asyncio.gather(*(self._description(one, memories.get(one.id), problems) for one in wanted))
         return [
-            (
-                ITSELF,
-                ProviderDescriptor(
-                    id=provider.id,
-                    capabilities=answer.capabilities,
-                    models=answer.models,
-                    max_characters=answer.max_characters,
-                ),
-            )
+            (ITSELF, _said(provider.id, answer))
             for provider, answer in zip(wanted, answers, strict=True)
             if answer is not None
         ]
@@ -266,6 +301,16 @@ class Catalog:
             self._bus.publish(
                 CatalogChanged(at=self._clock.wall(), providers=tuple(sorted(fresh)), problems=self.problems)
             )
+
+
+def _said(provider_id: str, answer: Description) -> ProviderDescriptor:
+    """What a provider says of itself, as one more source of it."""
+    return ProviderDescriptor(
+        id=provider_id,
+        capabilities=answer.capabilities,
+        models=answer.models,
+        max_characters=answer.max_characters,
+    )
 
 
 def _remembered(described: bytes) -> Description | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -34,17 +35,20 @@ from provider_console.engine.bus import Bus
 from provider_console.engine.caller import Caller
 from provider_console.engine.catalog import Catalog
 from provider_console.engine.checker import Checker
+from provider_console.engine.coverage_desk import coverage_entries
 from provider_console.engine.executor import Executor
 from provider_console.engine.lifecycle import Lifecycle, outlast
 from provider_console.engine.observations import Observation, Observer
 from provider_console.engine.planner import Planner
 from provider_console.engine.plugins import Plugins
+from provider_console.engine.portraits import health_of
 from provider_console.engine.prober import Prober
 from provider_console.engine.recollection import Recollection
 from provider_console.engine.recorder import Recorder
 from provider_console.engine.settings_desk import SettingsDesk
 from provider_console.engine.sorter import Sorter
 from provider_console.engine.stored_checks import StoredChecks
+from provider_console.engine.trial_desk import Condition, TrialDesk
 from provider_console.sdk.errors import ErrorClass
 
 log = logging.getLogger(__name__)
@@ -88,6 +92,14 @@ class Engine:
         self.parts = parts
         self.lifecycle = lifecycle
         self.bus = Bus()
+        self.trials = TrialDesk(
+            parts.usage,
+            parts.audit,
+            clock=parts.clock,
+            bus=self.bus,
+            condition=self._condition,
+            leads=lambda: self.prober.probing,
+        )
         self.desk = SettingsDesk(
             parts.settings_store,
             parts.loaded,
@@ -97,6 +109,7 @@ class Engine:
             bus=self.bus,
             author=parts.author,
             applied=self._settings_applied,
+            trials=self.trials,
             problem=parts.problem,
         )
         window_s = parts.loaded.settings.health.performance_window / 1000
@@ -196,11 +209,14 @@ class Engine:
             await self._recall()
         except StoreUnavailable as error:
             self.notices.append(str(error))
+        self.trials.watched = background
+        await self.trials.settle()
         if background:
             self.lifecycle.start(self.prober.run(), "prober")
             self.lifecycle.start(self.desk.watch(), "settings")
             self.lifecycle.start(self._tend(), "catalog")
             self.lifecycle.start(self.alerts.run(), "alerts")
+            self.lifecycle.start(self.trials.watch(), "trial")
 
     async def _recall(self) -> None:
         parts = self.parts
@@ -264,6 +280,19 @@ class Engine:
     async def _settings_applied(self, _settings: Settings) -> None:
         self.planner.invalidate()
         await self.catalog.refresh()
+
+    async def _condition(self) -> Condition:
+        """How everything is, as a change on trial is judged by."""
+        if not self.prober.probing:
+            with contextlib.suppress(StoreUnavailable):  # said in the notices
+                await self.stored_checks.believe()
+        now, settings = self.parts.clock.monotonic(), self.settings()
+        lanes = list(self.catalog.lanes.values())
+        served = [entry for entry in coverage_entries(self) if entry.status != "not served"]
+        return Condition(
+            health=health_of(lanes, now=now, settings=settings),
+            covered=tuple(f"{entry.category} {entry.capability}" for entry in served),
+        )
 
     def _first_action(self, rule: Rule, seen: Observation) -> FirstAction:
         lane = seen.lane

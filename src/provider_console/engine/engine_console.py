@@ -20,6 +20,7 @@ from provider_console.console.views import (
     AuditEntry,
     AuditVerdict,
     CheckView,
+    ConfigImpact,
     ConfigView,
     CoverageEntry,
     ExecutionReport,
@@ -48,9 +49,11 @@ from provider_console.engine.caller import ProviderHandle
 from provider_console.engine.coverage_desk import coverage_entries
 from provider_console.engine.doctor import examine
 from provider_console.engine.engine import Engine
+from provider_console.engine.impact import impact
 from provider_console.engine.lane import Lane
 from provider_console.engine.operations import build_operation
 from provider_console.engine.portraits import SORTS, analytics_view, provider_view, sort_views, system_health
+from provider_console.engine.setting_changes import diff_of
 from provider_console.engine.standing import category_medians
 from provider_console.engine.streams import stream
 from provider_console.engine.trace import Execution, excluded, plan_entry
@@ -209,7 +212,7 @@ class EngineConsole:
             for rule in rule_views(engine.settings().alerts)
             if rule.problem is not None
         ]
-        notices += engine.alerts.ring_problems
+        notices += [*engine.alerts.ring_problems, *engine.trials.notices]
         order = engine.planner.order_problem()
         return list(dict.fromkeys(notices if order is None else [*notices, order]))
 
@@ -427,13 +430,31 @@ class EngineConsole:
         """See `Console.validate_config`."""
         return await self._engine.desk.validate(text, file=file)
 
-    async def set_config(self, key: str, value: object) -> ConfigView:
-        """See `Console.set_config`."""
-        return await self._engine.desk.set(key, value)
+    async def edited_config(self, key: str, value: object) -> str:
+        """See `Console.edited_config`."""
+        return await self._engine.desk.edited(key, value)
 
-    async def replace_config(self, text: str, *, revision: str, reason: str) -> ConfigView:
+    async def config_impact(self, text: str) -> ConfigImpact:
+        """See `Console.config_impact`."""
+        after, changed = self._engine.desk.changes(text)
+        now, _ = await self._engine.desk.text()
+        diff = diff_of(now, text, file=Path(self._parts.config_file).name)
+        return await impact(self._engine, after, changed, diff=diff)
+
+    async def set_config(self, key: str, value: object, *, confirm_within_s: float | None = None) -> ConfigView:
+        """See `Console.set_config`."""
+        return await self._engine.desk.set(key, value, within_s=confirm_within_s)
+
+    async def replace_config(
+        self, text: str, *, revision: str, reason: str, confirm_within_s: float | None = None
+    ) -> ConfigView:
         """See `Console.replace_config`."""
-        return await self._engine.desk.put(text, revision=revision, reason=reason)
+        return await self._engine.desk.put(text, revision=revision, reason=reason, within_s=confirm_within_s)
+
+    async def confirm_config(self) -> ConfigView:
+        """See `Console.confirm_config`."""
+        await self._engine.trials.confirm()
+        return await self._engine.desk.view()
 
     async def config_history(self, *, limit: int = 50) -> Sequence[RevisionView]:
         """See `Console.config_history`."""

@@ -67,7 +67,7 @@ class Planner:
         return decide(
             self._candidates(operation, now, settings),
             operation,
-            order=self._order(settings.engine.order),
+            order=self.order(settings.engine.order),
             prefer=preference(settings, pair),
             leader=self._leader(_key(operation), now),
         )
@@ -76,7 +76,8 @@ class Planner:
         median_s = category_medians(self._lanes.values(), now=now).get(operation.category)
         return [candidate(lane, now=now, settings=settings, median_s=median_s) for lane in self._lanes.values()]
 
-    def _order(self, name: str) -> Order:
+    def order(self, name: str) -> Order:
+        """The order of a name; `priority` where nobody brings it."""
         ready = ORDERS.get(name)
         if ready is not None:
             return ready

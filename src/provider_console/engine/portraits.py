@@ -146,6 +146,18 @@ def system_health(
     )
 
 
+def health_of(lanes: Sequence[Lane], *, now: float, settings: Settings) -> float | None:
+    """The overall health of some lanes; None where nothing is known of any."""
+    medians = category_medians(lanes, now=now)
+    states = []
+    for lane in lanes:
+        score = lane_score(lane, now=now, settings=settings, median_s=usual_median(lane.provider, medians))
+        states.append(state_of(lane, now=now, settings=settings, total=score.total)[0])
+    known = sum(state not in (HealthState.OFF, HealthState.UNKNOWN) for state in states)
+    healthy, degraded = states.count(HealthState.HEALTHY), states.count(HealthState.DEGRADED)
+    return overall_health(healthy=healthy, degraded=degraded, known=known) if known else None
+
+
 def overall_health(*, healthy: int, degraded: int, known: int) -> float:
     """Percentage: a degraded provider counts half; 0 when nothing is known.
 

@@ -7,12 +7,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from operator import attrgetter
 from typing import Final
 
-from provider_console.console.errors import BadRequest, ConfigurationInvalid, Conflict, StorageUnavailable
+from provider_console.console.errors import (
+    BadRequest,
+    ConfigurationInvalid,
+    Conflict,
+    ConsoleError,
+    StorageUnavailable,
+)
 from provider_console.console.events import SettingsRejected, SettingsReloaded
-from provider_console.console.views import ConfigView, RevisionView, SettingView, iso
+from provider_console.console.views import ConfigView, RevisionView, SettingChange, SettingView, iso
 from provider_console.core.ports import (
     Clock,
     LoadedSettings,
+    Revision,
     SettingsConflict,
     SettingsInvalid,
     SettingsStore,
@@ -20,6 +27,8 @@ from provider_console.core.ports import (
 )
 from provider_console.core.settings import Settings
 from provider_console.engine.bus import Bus
+from provider_console.engine.setting_changes import changes
+from provider_console.engine.trial_desk import TrialDesk
 from provider_console.sdk.context import SettingsSection
 
 log = logging.getLogger(__name__)
@@ -53,6 +62,7 @@ class SettingsDesk:
         bus: Bus,
         author: str,
         applied: Callable[[Settings], Awaitable[None]],
+        trials: TrialDesk,
         problem: str | None = None,
     ) -> None:
         self._store = store
@@ -64,6 +74,8 @@ class SettingsDesk:
         self._bus = bus
         self._author = author
         self._applied = applied
+        self.trials = trials
+        trials.file = self
         self.problem = problem
         """Why the file is not what is in force; None where it is."""
         self.current = Current(loaded.settings)
@@ -110,6 +122,7 @@ class SettingsDesk:
 
     async def view(self) -> ConfigView:
         """Every setting with its origin."""
+        await self.trials.read()
         return self._view(self._loaded)
 
     async def text(self) -> tuple[str, str]:
@@ -130,8 +143,21 @@ class SettingsDesk:
         except SettingsInvalid as error:
             raise ConfigurationInvalid(str(error).splitlines()) from error
 
-    async def set(self, key: str, value: object) -> ConfigView:
-        """Set one key in the file.
+    async def edited(self, key: str, value: object) -> str:
+        """The file's text with one key set; nothing is saved.
+
+        Raises:
+            BadRequest, ConfigurationInvalid
+        """
+        try:
+            text = await self._store.edited(key, value)
+            self._store.validate(text, self._sections, file=self._file)
+        except SettingsInvalid as error:
+            raise _refused(error, key) from error
+        return text
+
+    async def set(self, key: str, value: object, *, within_s: float | None = None) -> ConfigView:
+        """Set one key in the file, on trial for `within_s` where that is given.
 
         Raises:
             BadRequest, ConfigurationInvalid, Conflict, StorageUnavailable
@@ -139,28 +165,56 @@ class SettingsDesk:
         _, revision = await self.text()
         try:
             text = await self._store.edited(key, value)
-            loaded = await self._saved(text, revision=revision, reason=f"set {key}")
+            loaded = await self._saved(text, revision=revision, reason=f"set {key}", within_s=within_s)
         except SettingsInvalid as error:
-            if any(problem.line is not None and not problem.path for problem in error.problems):
-                raise ConfigurationInvalid(str(error).splitlines()) from error
-            # The file was fine before: what is wrong is the key or the value, and no line of the file is to blame.
-            raise BadRequest("\n".join(f"{p.path or key}: {p.message}" for p in error.problems), field=key) from error
+            raise _refused(error, key) from error
         return self._view(loaded)
 
-    async def put(self, text: str, *, revision: str, reason: str) -> ConfigView:
-        """Save a whole text.
+    async def put(self, text: str, *, revision: str, reason: str, within_s: float | None = None) -> ConfigView:
+        """Save a whole text, on trial for `within_s` where that is given.
 
         Raises:
             ConfigurationInvalid, Conflict, StorageUnavailable
         """
         try:
-            return self._view(await self._saved(text, revision=revision, reason=reason))
+            return self._view(await self._saved(text, revision=revision, reason=reason, within_s=within_s))
         except SettingsInvalid as error:
             raise ConfigurationInvalid(str(error).splitlines()) from error
 
-    async def _saved(self, text: str, *, revision: str, reason: str) -> LoadedSettings:
+    async def write_back(self, text: str, *, revision: str, reason: str) -> None:
+        """Make an earlier text the one in force.
+
+        Raises:
+            ConfigurationInvalid, Conflict, StorageUnavailable
+        """
         try:
-            loaded = await self._store.put(text, self._sections, revision=revision, author=self._author, reason=reason)
+            await self._written(text, revision=revision, reason=reason, author="provider-console")
+        except SettingsInvalid as error:
+            raise ConfigurationInvalid(str(error).splitlines()) from error
+
+    async def _saved(self, text: str, *, revision: str, reason: str, within_s: float | None) -> LoadedSettings:
+        await self.trials.refuse_another()
+        if within_s is None:
+            return await self._written(text, revision=revision, reason=reason, author=self._author)
+        loaded = self._store.validate(text, self._sections, file=self._file)
+        before, _ = await self.text()
+        on_trial = loaded.settings.revision
+        await self.trials.begin(
+            text_hash=on_trial, before=before, author=self._author, reason=reason, within_s=within_s
+        )
+        try:
+            loaded = await self._written(text, revision=revision, reason=reason, author=self._author)
+        except (ConsoleError, SettingsInvalid):
+            await self.trials.end(on_trial)
+            raise
+        why = await self.trials.look()
+        if why is not None:
+            raise Conflict(f"{reason} was taken back at once: {why}")
+        return loaded
+
+    async def _written(self, text: str, *, revision: str, reason: str, author: str) -> LoadedSettings:
+        try:
+            loaded = await self._store.put(text, self._sections, revision=revision, author=author, reason=reason)
         except SettingsConflict as error:
             raise Conflict(str(error)) from error
         except StoreUnavailable as error:
@@ -168,6 +222,19 @@ class SettingsDesk:
         self.problem = None
         await self._take(loaded)
         return loaded
+
+    def changes(self, text: str) -> tuple[Settings, list[SettingChange]]:
+        """What a text would mean, and every setting that it would change.
+
+        Raises:
+            ConfigurationInvalid
+        """
+        try:
+            loaded = self._store.validate(text, self._sections, file=self._file)
+        except SettingsInvalid as error:
+            raise ConfigurationInvalid(str(error).splitlines()) from error
+        now, then = (self._store.values(one, self._sections) for one in (self._loaded, loaded))
+        return loaded.settings, changes(now, then)
 
     async def history(self, *, limit: int) -> Sequence[RevisionView]:
         """Versions, newest first."""
@@ -188,11 +255,24 @@ class SettingsDesk:
         """
         for revision in await self._store.revisions(limit=10_000):
             if revision.id == revision_id:
-                _, now = await self._store.text()
-                return await self.put(revision.text, revision=now, reason=f"restore revision {revision_id}")
+                return await self._restored(revision)
         raise BadRequest(
             f"there is no revision {revision_id}; provider-console config history lists them", field="revision_id"
         )
+
+    async def _restored(self, revision: Revision) -> ConfigView:
+        _, now = await self.text()
+        try:
+            loaded = await self._written(
+                revision.text, revision=now, reason=f"restore revision {revision.id}", author=self._author
+            )
+        except SettingsInvalid as error:
+            raise ConfigurationInvalid(
+                [f"revision {revision.id} can no longer be used, and nothing was changed:", *str(error).splitlines()]
+            ) from error
+        # Whatever was on trial is not in force any more.
+        await self.trials.end(now)
+        return self._view(loaded)
 
     def _view(self, loaded: LoadedSettings) -> ConfigView:
         return ConfigView(
@@ -212,7 +292,15 @@ class SettingsDesk:
             ),
             problem=self.problem,
             warnings=(*loaded.warnings, *(self.waiting if loaded is self._loaded else ())),
+            trial=self.trials.view,
         )
+
+
+def _refused(error: SettingsInvalid, key: str) -> ConsoleError:
+    if any(problem.line is not None and not problem.path for problem in error.problems):
+        return ConfigurationInvalid(str(error).splitlines())
+    # The file was fine before: what is wrong is the key or the value, and no line of the file is to blame.
+    return BadRequest("\n".join(f"{p.path or key}: {p.message}" for p in error.problems), field=key)
 
 
 def _origin(loaded: LoadedSettings, key: str) -> str:

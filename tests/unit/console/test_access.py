@@ -38,6 +38,8 @@ ARGUMENTS: Final[dict[str, tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "validate_config": ((CANARY,), {}),
     "acknowledge_alert": (("A1",), {}),
     "snooze_alert": (("A1",), {"for_s": 3600.0}),
+    "edited_config": (("engine.max_retries", 3), {}),
+    "config_impact": ((CANARY,), {}),
     "set_config": (("engine.max_retries", 3), {}),
     "replace_config": ((CANARY,), {"revision": "r1", "reason": "because"}),
     "restore_config": ((7,), {}),

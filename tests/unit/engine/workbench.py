@@ -283,6 +283,7 @@ async def bench(
     sources: Mapping[str, Source] | None = None,
     settings: Settings | None = None,
     text: str = "",
+    store: MemorySettings | None = None,
     secrets: Mapping[str, str] | None = None,
     kinds: Sequence[OperationKind] = (),
     rankers: Mapping[str, Any] | None = None,
@@ -298,7 +299,7 @@ async def bench(
     driver.now = clock.monotonic
     source = ListSource(*providers)
     plugins = FewPlugins([driver, *others], {"configured": source, **(sources or {})}, kinds=kinds, rankers=rankers)
-    store = MemorySettings(settings, text=text, clock=clock)
+    store = store or MemorySettings(settings, text=text, clock=clock)
     usage = MemoryUsage(disk)
     parts = Parts(
         clock=clock,

@@ -15,6 +15,7 @@ from provider_console.adapters.sqlite.alerts import Alerts
 from provider_console.adapters.sqlite.database import Database
 from provider_console.adapters.sqlite.history import StoredHistory
 from provider_console.adapters.sqlite.salvage import salvage_tables
+from provider_console.adapters.sqlite.trial import Trials
 from provider_console.core.ports import (
     Absorbed,
     AttemptRow,
@@ -72,7 +73,7 @@ FOLD_ROWS: Final = 2_000
 take one attempt as to take a hundred."""
 
 
-class SqliteUsage(StoredHistory, Alerts):
+class SqliteUsage(StoredHistory, Alerts, Trials):
     """`UsageStore` (alerts included), `SecretIndex` and the revisions of the configuration in one file.
 
     `notices` tells people what happened while it was opened. `max_pages` bounds the file, in pages of 4 KiB.
