@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
 from textual.strip import Strip
 from textual.widget import Widget
 
-from provider_console.tui.ink import INKS, Line, Span, cut, width_of
+from provider_console.tui.ink import Line, Span, cut, width_of
 
 
 class Painted(Widget):
-    """A widget whose rows are lines of ink. The colours of the inks are the theme's, given in tcss."""
+    """A widget whose rows are lines of ink. The colours of the inks are the theme's variables `$pc-`.
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"ink--{ink}" for ink in INKS), "ink--selected"}
-    DEFAULT_CSS = "\n".join(
-        (
-            "Painted {",
-            *(f"  & > .ink--{ink} {{ color: $pc-{ink}; }}" for ink in INKS),
-            "  & > .ink--selected { background: $pc-sel; }",
-            "}",
-        )
-    )
+    They are read from the theme and not through rules of tcss: fourteen rules a widget were a third of the first frame.
+    """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -47,8 +39,9 @@ class Painted(Widget):
         wanted = (span.ink, span.bold, span.underline, selected)
         style = self._inks.get(wanted)
         if style is None:
-            paper = self.get_component_styles("ink--selected").background if selected else self.background_colors[1]
-            ink = self.get_component_styles(f"ink--{span.ink}").color
+            colours = self.app.theme_variables
+            paper = Color.parse(colours["pc-sel"]) if selected else self.background_colors[1]
+            ink = Color.parse(colours[f"pc-{span.ink}"])
             style = Style(
                 color=ink.rich_color, bgcolor=paper.rich_color, bold=span.bold or None, underline=span.underline or None
             )
