@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import Any, ClassVar, Final
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -20,6 +20,7 @@ from provider_console.tui.safety import ControlFilter, crash_report
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.state import Change, Read, State, Unanswered, reduce
 from provider_console.tui.themes import Themes, textual_theme
+from provider_console.tui.typing_ahead import TypingAhead
 
 DEFAULT_THEME: Final = "console-dark"
 
@@ -34,7 +35,7 @@ def _screen(mode: str) -> Callable[[], ConsoleScreen]:
     return made
 
 
-class ConsoleApp(App[None]):
+class ConsoleApp(TypingAhead):
     """Provider Console in a terminal.
 
     `opener` opens the console after the first paint, in a task of its own; `sandbox` opens one on sandbox providers.
