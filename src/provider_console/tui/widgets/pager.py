@@ -25,7 +25,7 @@ class Pager(Painted, ScrollView, can_focus=True):
         Binding("home,g", "scroll_home", "top", show=False, tooltip="to the beginning"),
         Binding("end,G", "scroll_end", "end", show=False, tooltip="to the end"),
     ]
-    DEFAULT_CSS = "Pager { height: 1fr; scrollbar-size: 1 1; overflow-x: hidden; }"
+    DEFAULT_CSS = "Pager { height: 1fr; scrollbar-size: 1 1; overflow: hidden auto; }"
 
     def __init__(self, page: Callable[[int], Sequence[Line]] = lambda _width: (), *, id: str | None = None) -> None:
         super().__init__(id=id)
