@@ -33,9 +33,9 @@ from pathlib import Path
 from engines import CATEGORY, engine
 
 import provider_console
+from provider_console.engine.caller import ProviderHandle
 from provider_console.engine.engine import Engine
 from provider_console.engine.engine_console import EngineConsole
-from provider_console.engine.executor import ProviderHandle
 from provider_console.sdk import ProviderError, RetryPolicy
 
 One = Callable[[], Awaitable[object]]

@@ -12,7 +12,7 @@ from provider_console.core import backoff, breaker, budget, classify, decide, sc
 from provider_console.engine import (
     caller,
     catalog,
-    executor,
+    fallback,
     lane,
     planner,
     plugin_barrier,
@@ -35,7 +35,7 @@ SENTENCES = [
     (FALLBACK, "A stream may pause for {} s", caller.IDLE_S),
     (FALLBACK, "the model is left out at this provider for {} minutes", classify.PERMISSION_LEFT_OUT_S / 60),
     (FALLBACK, "else a check every {} minutes looks", classify.QUOTA_PROBE_S / 60),
-    (FALLBACK, "the wait is over {} s, that one is asked at once", executor.HURRY_ABOVE_S),
+    (FALLBACK, "the wait is over {} s, that one is asked at once", fallback.HURRY_ABOVE_S),
     (FALLBACK, "`unknown`: {} within", breaker.UNKNOWN_FAILURES),
     (FALLBACK, "within {} minutes suspend the provider", breaker.UNKNOWN_WITHIN_S / 60),
     (FALLBACK, "suspend the provider for {} minutes", breaker.SUSPENDED_S / 60),
@@ -85,10 +85,10 @@ def test_words_that_stand_for_constants_still_fit_them():
     assert (len(NAMES), "The five servers" in text(OPERATIONS)) == (5, True)
 
 
-def test_the_decision_names_the_refusals_of_the_executor():
-    decided = text(REFUSED).partition("## Decision")[2].partition("They are `_REFUSALS`")[0]
+def test_the_decision_names_the_refusals_of_the_engine():
+    decided = text(REFUSED).partition("## Decision")[2].partition("They are `REFUSALS`")[0]
     named = {code for code in codes(decided.replace("\n", " ")) if code in set(ErrorClass)}
-    assert named == {error_class.value for error_class in executor._REFUSALS}
+    assert named == {error_class.value for error_class in fallback.REFUSALS}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -50,9 +50,9 @@ class Verdict:
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no look after the slot",
-        "engine/executor.py",
-        "            if permit is None:\n                return lane.breaker.refusal(now) or BREAKER_OPEN\n",
-        "            if permit is None:\n                permit = 0\n",
+        "engine/fallback.py",
+        "                if permit is None:\n                    return breaker.refusal(now) or BREAKER_OPEN\n",
+        "                if permit is None:\n                    permit = 0\n",
         named=True,
         seeds=(0,),
     ),
@@ -83,31 +83,31 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a half-open permit not given back",
         "engine/caller.py",
-        "            if not judged:\n                lane.breaker.leave(permit)\n",
+        "            if permit:\n                lane.breaker.leave(permit)\n",
         "",
         named=True,
         seeds=(0,),
     ),
     Mutant(
         "no reserve for later providers",
-        "engine/executor.py",
-        "reserve_s = later * (share_s if share_s < bounds.timeout_s else bounds.timeout_s)",
-        "reserve_s = later * 0.0 * share_s",
+        "engine/course.py",
+        "bounds.attempts, later * share_s)",
+        "bounds.attempts, later * 0.0 * share_s)",
         named=True,
         seeds=(3,),
     ),
     Mutant(
         "hops are free",
-        "engine/executor.py",
-        "            if index and lane.last_failed and not take_both(self.budget, lane.budget, self._now()):\n",
-        "            if index < 0:\n",
+        "engine/fallback.py",
+        "            if stop.place and lane.last_failed and not take_both(self.budget, lane.budget, now):\n",
+        "            if stop.place < 0:\n",
         seeds=(126,),
     ),
     Mutant(
         "retries are free",
-        "engine/executor.py",
-        "            if not take_both(self.budget, lane.budget, now):\n",
-        "            if now < 0:\n",
+        "engine/fallback.py",
+        "        if not take_both(self.budget, lane.budget, now):\n",
+        "        if now < 0:\n",
         seeds=(126,),
     ),
     Mutant(
@@ -119,14 +119,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a stream retried after its first content",
-        "engine/executor.py",
-        "            if execution.committed or not self._repeatable(execution, failure):\n",
-        "            if not self._repeatable(execution, failure):\n",
+        "engine/fallback.py",
+        "        if execution.committed or not self._repeatable(execution, failure):\n",
+        "        if not self._repeatable(execution, failure):\n",
         seeds=(4,),
     ),
     Mutant(
         "a stream hops after its first content",
-        "engine/executor.py",
+        "engine/fallback.py",
         '        if execution.committed:\n            execution.status = "partial"\n            return True\n',
         "",
         seeds=(4,),
@@ -134,16 +134,16 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a cancel swallowed",
         "engine/caller.py",
-        "            attempt.duration_s = now() - begun\n            attempt.cancelled = True\n            raise\n",
-        "            attempt.duration_s = now() - begun\n            attempt.cancelled = True\n"
-        '            return Failure(error_class=ErrorClass.NETWORK, message="cancelled")\n',
+        "            if isinstance(error, CancelledError):\n                raise error\n",
+        "            if isinstance(error, CancelledError):\n"
+        '                return Failure(error_class=ErrorClass.NETWORK, message="cancelled")\n',
         seeds=(0,),
     ),
     Mutant(
         "a cancel that a driver hides goes unnoticed",
         "engine/caller.py",
-        "            if timer.overruled:\n",
-        "            if timer.overruled and limit_s < 0:\n",
+        "        if execution.overruled or (isinstance(error, CancelledError) and not late):\n",
+        "        if isinstance(error, CancelledError) and not late:\n",
         seeds=(0,),
     ),
     Mutant(
@@ -155,10 +155,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a slot leaked after an attempt that failed",
-        "engine/executor.py",
-        "        finally:\n            slots.give()\n",
-        "        finally:\n            if not execution.attempts or execution.attempts[-1].failure is None:\n"
-        "                slots.give()\n",
+        "engine/fallback.py",
+        "            finally:\n                slots.give()\n",
+        "            finally:\n                if not execution.attempts or execution.attempts[-1].failure is None:\n"
+        "                    slots.give()\n",
         seeds=(0,),
     ),
     Mutant(
@@ -177,7 +177,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "panic on a provider that is held",
-        "engine/executor.py",
+        "engine/fallback.py",
         "            if out.waiting and out.candidate.refusal == BREAKER_OPEN and out.candidate.reopens_at is not None\n",
         "            if out.candidate.reopens_at is not None\n",
         also=(
@@ -190,14 +190,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "panic without a bucket",
-        "engine/executor.py",
+        "engine/fallback.py",
         "        if lane is None or not self._panic.take(now):\n",
         "        if lane is None:\n",
         seeds=(121,),
     ),
     Mutant(
         "panic at a provider that asked for time",
-        "engine/executor.py",
+        "engine/fallback.py",
         " and not _resting(lane, now):",
         ":",
         seeds=(13,),
@@ -205,8 +205,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "an attempt cut by the deadline blamed on the provider",
         "engine/caller.py",
-        "            attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight\n",
-        "            attempt.weight = RULES[failure.error_class].weight\n",
+        "        attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight\n",
+        "        attempt.weight = RULES[failure.error_class].weight\n",
         seeds=(3,),
     ),
     Mutant(
@@ -239,29 +239,30 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what must not be repeated is repeated",
-        "engine/executor.py",
+        "engine/fallback.py",
         "            execution.operation.idempotent\n            or failure.never_left\n",
         "            True\n            or failure.never_left\n",
         seeds=(2,),
     ),
     Mutant(
         "timeouts do not count as sent",
-        "engine/executor.py",
+        "engine/fallback.py",
         "            or failure.never_left\n",
         "            or failure.never_left\n            or failure.error_class is ErrorClass.TIMEOUT\n",
         seeds=(3,),
     ),
     Mutant(
         "one attempt too many",
-        "engine/executor.py",
-        "        for number in range(1, attempts + 1):\n",
-        "        attempts += 1\n        for number in range(1, attempts + 1):\n",
+        "engine/fallback.py",
+        "        for number in range(1, stop.attempts + 1):\n",
+        "        stop = Stop(stop.provider, stop.place, stop.attempts + 1, stop.reserve_s)\n"
+        "        for number in range(1, stop.attempts + 1):\n",
         seeds=(0,),
     ),
     Mutant(
         "a provider that is off is called",
-        "engine/executor.py",
-        '            if lane.retired or not lane.provider.enabled:\n                return "disabled"\n',
+        "engine/fallback.py",
+        '                if lane.retired or not lane.provider.enabled:\n                    return "disabled"\n',
         "",
         seeds=(192,),
     ),
@@ -275,8 +276,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "heartbeats keep a stream waiting",
         "engine/caller.py",
-        "                if execution.committed:\n                    timer.reschedule",
-        "                if execution.sink is not None:\n                    timer.reschedule",
+        "                if execution.committed:\n                    self.timers.watch",
+        "                if execution.sink is not None:\n                    self.timers.watch",
         seeds=(7,),
     ),
     Mutant(

@@ -7,7 +7,7 @@ next is the executor's to decide.
 from __future__ import annotations
 
 import math
-from asyncio import CancelledError, current_task
+from asyncio import CancelledError, timeout
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final
@@ -20,7 +20,7 @@ from provider_console.core.transport import recognise
 from provider_console.engine.bus import Bus
 from provider_console.engine.lane import Lane
 from provider_console.engine.sorter import Sorter
-from provider_console.engine.timers import Timer, Timers
+from provider_console.engine.timers import Timers
 from provider_console.engine.trace import Attempt, Execution
 from provider_console.sdk.driver import Call
 from provider_console.sdk.errors import BadResult, ErrorClass, ProviderError, SdkError
@@ -32,6 +32,11 @@ IDLE_S: Final = 20.0
 
 STREAM_CHARACTERS: Final = 8 * 1024 * 1024
 
+LINGER_S: Final = 1.0
+"""A call of a caller's own that outlives its attempt, in a task of its own, may do so for no longer than this.
+
+Within the attempt the attempt's time decides: the two must not come due together."""
+
 ROUNDING_S: Final = 1e-6
 """A deadline as long as the timeout cuts nothing, though their difference may come out a hair below."""
 
@@ -39,14 +44,14 @@ ROUNDING_S: Final = 1e-6
 class ProviderHandle:
     """What a caller's own callable gets: the provider, and a way to call it. Never the secret."""
 
-    __slots__ = ("_caller", "_calls", "_execution", "_lane", "_timeout_s")
+    __slots__ = ("_attempt", "_caller", "_calls", "_execution", "_lane")
 
-    def __init__(self, caller: Caller, lane: Lane, execution: Execution, timeout_s: float) -> None:
+    def __init__(self, caller: Caller, lane: Lane, execution: Execution, attempt: Attempt) -> None:
         self._caller = caller
-        self._calls = 0
         self._lane = lane
         self._execution = execution
-        self._timeout_s = timeout_s
+        self._attempt = attempt
+        self._calls = 0
 
     @property
     def id(self) -> str:
@@ -66,7 +71,7 @@ class ProviderHandle:
         """
         # Two calls of one attempt are two requests, and each has its twin in the next attempt.
         self._calls += 1
-        return await self._caller.drive_for(self._lane, self._execution, operation, self._timeout_s, self._calls)
+        return await self._caller.drive_for(self._lane, self._execution, operation, self._attempt, self._calls)
 
 
 class Caller:
@@ -82,6 +87,7 @@ class Caller:
         bus: Bus,
         order_changed: Callable[[], None],
         sorter: Sorter,
+        running: Mapping[str, Execution],
     ) -> None:
         self._kinds = kinds
         self._now = clock.monotonic
@@ -91,113 +97,107 @@ class Caller:
         self._bus = bus
         self._order_changed = order_changed
         self._sorter = sorter
-        self.timers = Timers()
+        self.timers = Timers(running)
 
     async def attempt(
-        self,
-        execution: Execution,
-        lane: Lane,
-        number: int,
-        permit: int,
-        *,
-        begun: float,
-        limit_s: float,
-        timeout_s: float,
-        waited_s: float,
+        self, execution: Execution, lane: Lane, attempt: Attempt, permit: int, full_s: float
     ) -> Failure | None:
-        """Call once, from `begun` for at most `limit_s`; the failure, or None: the result is in the execution then.
+        """Make one attempt, from its start for at most its timeout; None: the result is in the execution then.
 
-        `timeout_s` is what the attempt would have been given without the deadline: one that is cut short by the
-        deadline counts nothing against the provider.
+        `full_s` is what it would have been given without the deadline: one that is cut short by the deadline counts
+        nothing against the provider.
 
         Raises:
             asyncio.CancelledError, and what the caller's own code raised that no provider is to blame for.
         """
-        now = self._now
-        attempt = Attempt(lane.provider.id, number, begun, limit_s, waited_s)
         execution.attempts.append(attempt)
         if self._bus.listening:
             self._announce(execution, attempt)
-        work = execution.work
-        judged = False
-        timer = Timer(self.timers, execution.task, begun + limit_s)
+        self.timers.watch(execution, attempt.started + attempt.timeout_s)
         try:
-            with timer:
-                if work is not None:
-                    result = await work(ProviderHandle(self, lane, execution, limit_s), number)
-                else:
-                    result = await self._drive(lane, execution, execution.operation, attempt, timer)
-            ended = now()
-            attempt.duration_s = ended - begun
+            if execution.work is not None:
+                result = await execution.work(ProviderHandle(self, lane, execution, attempt), attempt.number)
+            else:
+                result = await self._drive(lane, execution, execution.operation, attempt)
+            if execution.expired:
+                execution.settle()
+            now = self._now()
+            attempt.duration_s = now - attempt.started
             execution.result = result
             execution.status = "ok"
             execution.provider = attempt.provider
-            judged = True
-            self._succeeded(lane, attempt, ended, permit)
+            first_s = attempt.first_content_s
+            lane.answered(now, attempt.duration_s if first_s is None else first_s, permit)
             return None
-        except CancelledError:
-            attempt.duration_s = now() - begun
-            attempt.cancelled = True
-            raise
-        except (Exception, SystemExit) as error:  # the barrier: a driver may raise anything
-            if timer.overruled:
-                # Somebody ended this operation, and what was called made an error of it.
-                attempt.duration_s = now() - begun
-                attempt.cancelled = True
-                raise CancelledError from error
-            ended = now()
-            attempt.duration_s = ended - begun
-            if work is not None and not _recognised(error):
-                # A fault of the caller's own code ends the operation and says nothing of the provider.
-                attempt.failure = Failure(
-                    error_class=ErrorClass.UNKNOWN, message=f"the caller's own code raised {type(error).__name__}"
-                )
-                raise
-            failure = attempt.failure = self._classify(error, attempt, execution, timer)
-            # What the deadline cuts short, or the caller's own impatience, says nothing of the provider.
-            cut = timer.expired and (
-                limit_s < timeout_s - ROUNDING_S or timer.when >= execution.deadline > begun + timeout_s
-            )
-            blameless = cut or attempt.seeking or _impatient(error, timer)
-            attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight
-            judged = self._failed(execution, lane, attempt, failure, ended, permit)
-            return failure
+        except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - the barrier; what must, travels on
+            return self._judge(error, execution, lane, attempt, permit, full_s)
         finally:
-            if not judged:
+            execution.until = math.inf
+            if permit:
                 lane.breaker.leave(permit)
             attempt.ended = True
             if self._bus.listening:
                 view = execution.attempt_view(attempt)
                 self._bus.publish(AttemptEnded(at=self._wall(), execution_id=execution.id, attempt=view))
 
-    # --- what a result means -----------------------------------------------------------------------------------
+    # --- what a failure means ----------------------------------------------------------------------------------
 
-    def _succeeded(self, lane: Lane, attempt: Attempt, now: float, permit: int) -> None:
-        latency_s = attempt.duration_s if attempt.first_content_s is None else attempt.first_content_s
-        lane.succeeded(now, latency_s)
-        lane.breaker.succeeded(now, permit)
-        lane.last_failed = False
-        lane.used_at = lane.seen_at = now
-        if lane.up is not True:
-            lane.traffic(now, ok=True)
+    def _judge(
+        self, error: BaseException, execution: Execution, lane: Lane, attempt: Attempt, permit: int, full_s: float
+    ) -> Failure:
+        """Sort what ended an attempt, and let the lane learn from it.
 
-    def _failed(
+        Raises:
+            asyncio.CancelledError, and what the caller's own code raised that no provider is to blame for.
+        """
+        now = self._now()
+        attempt.duration_s = now - attempt.started
+        late = execution.settle()
+        if execution.overruled or (isinstance(error, CancelledError) and not late):
+            attempt.cancelled = True
+            if isinstance(error, CancelledError):
+                raise error
+            # Somebody ended this operation, and what was called made an error of it.
+            raise CancelledError from error
+        if late and isinstance(error, CancelledError | TimeoutError):
+            failure = _timed_out(attempt, execution)
+        elif execution.work is not None and not _recognised(error):
+            # A fault of the caller's own code ends the operation and says nothing of the provider.
+            attempt.failure = Failure(
+                error_class=ErrorClass.UNKNOWN, message=f"the caller's own code raised {type(error).__name__}"
+            )
+            raise error
+        else:
+            failure = self._sorter.sort(error)
+        attempt.failure = failure
+        # What the deadline cuts short, or the caller's own impatience, says nothing of the provider.
+        cut = late and (
+            attempt.timeout_s < full_s - ROUNDING_S or execution.until >= execution.deadline > attempt.started + full_s
+        )
+        blameless = cut or attempt.seeking or (not late and _impatient(error))
+        attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight
+        self._learn(execution, lane, attempt, failure, now, permit)
+        return failure
+
+    def _learn(
         self, execution: Execution, lane: Lane, attempt: Attempt, failure: Failure, now: float, permit: int
-    ) -> bool:
-        """Let the figures and the breaker learn from a failure; whether the permit is used up by it."""
+    ) -> None:
+        """Let the figures, the holds and the breaker of a lane learn from a failure."""
         lane.last_failed = True
         lane.last_error = failure.message
-        error_class, weight, breaker = failure.error_class, attempt.weight, lane.breaker
+        error_class, weight = failure.error_class, attempt.weight
         if weight > 0:
             lane.failed(now, attempt.duration_s, weight=weight, error_class=error_class)
         self._hold(lane, attempt, failure, now)
-        if RULES[error_class].breaker != "counts" or weight <= 0:
-            return False
-        breaker.failed(
-            now, permit, operation=execution.parent or execution.id, weight=weight, retry_after_s=failure.retry_after_s
-        )
-        lane.traffic(now, ok=False)
-        return True
+        if weight > 0 and RULES[error_class].breaker == "counts":
+            lane.breaker.failed(
+                now,
+                permit,
+                operation=execution.parent or execution.id,
+                weight=weight,
+                retry_after_s=failure.retry_after_s,
+            )
+            lane.traffic(now, ok=False)
 
     def _hold(self, lane: Lane, attempt: Attempt, failure: Failure, now: float) -> None:
         """Keep the provider, or one of its models, from being called for as long as its answer asks for."""
@@ -210,31 +210,20 @@ class Caller:
         if changed:
             self._order_changed()
 
-    def _classify(
-        self, error: BaseException, attempt: Attempt, execution: Execution, timer: Timer | None = None
-    ) -> Failure:
-        if timer is not None and timer.expired and isinstance(error, TimeoutError):
-            return _timed_out(attempt, execution, timer)
-        return self._sorter.sort(error)
-
     # --- the call itself ---------------------------------------------------------------------------------------
 
     async def drive_for(
-        self, lane: Lane, execution: Execution, operation: Operation, timeout_s: float, call_number: int
+        self, lane: Lane, execution: Execution, operation: Operation, attempt: Attempt, call_number: int
     ) -> Result:
         """One call through a lane's driver for a caller's own callable; not an attempt of its own."""
-        task = current_task()
-        if task is None:
-            raise RuntimeError("a provider is called in a task")
-        attempt = execution.attempts[-1]
         try:
-            with Timer(self.timers, task, self._now() + timeout_s) as timer:
-                return await self._drive(lane, execution, operation, attempt, timer, call_number)
+            async with timeout(attempt.timeout_s + LINGER_S):
+                return await self._drive(lane, execution, operation, attempt, call_number)
         except (Exception, SystemExit) as error:  # the barrier: a driver may raise anything
             if _recognised(error):
                 raise
             # Out of the caller's own code it would pass for a fault of that code.
-            failure = self._classify(error, attempt, execution)
+            failure = self._sorter.sort(error)
             raise ProviderError(failure.message, error_class=failure.error_class) from error
 
     async def _drive(
@@ -243,7 +232,6 @@ class Caller:
         execution: Execution,
         operation: Operation,
         attempt: Attempt,
-        timer: Timer,
         call_number: int | None = None,
     ) -> Result:
         provider = lane.provider
@@ -275,7 +263,7 @@ class Caller:
         if isinstance(answer, Result):
             result = answer
         elif hasattr(answer, "__aiter__"):
-            result = await self._pump(answer, execution, attempt, timer)
+            result = await self._pump(answer, execution, attempt)
         else:
             raise BadResult(f"the driver {lane.driver.name} returned {type(answer).__name__} instead of a Result")
         attempt.units = _counted(lane, result)
@@ -286,7 +274,7 @@ class Caller:
             self._secrets.used(provider.credential)
         return Result(value=clean_content(result.value), units=attempt.units)
 
-    async def _pump(self, chunks: AsyncIterator[Chunk], execution: Execution, attempt: Attempt, timer: Timer) -> Result:
+    async def _pump(self, chunks: AsyncIterator[Chunk], execution: Execution, attempt: Attempt) -> Result:
         """Pass a stream on. The first content commits it; from then the idle timeout and the deadline count."""
         result: Result | None = None
         received = 0
@@ -298,25 +286,25 @@ class Caller:
                     received += len(chunk.text)
                     if received > STREAM_CHARACTERS:
                         raise BadResult("the stream is longer than 8 Mi characters")
-                    await self._hand_on(chunk, execution, timer)
+                    await self._hand_on(chunk, execution)
                 if chunk.result is not None:
                     result = chunk.result
                 # Signs of life without content keep nobody waiting longer, and neither does content that nobody gets:
                 # until it is committed, the next provider may still be asked.
                 if execution.committed:
-                    timer.reschedule(min(self._now() + IDLE_S, execution.deadline))
+                    self.timers.watch(execution, min(self._now() + IDLE_S, execution.deadline))
         if result is None:
             raise BadResult("the stream ended before its result")
         return result
 
-    async def _hand_on(self, chunk: Chunk, execution: Execution, timer: Timer) -> None:
+    async def _hand_on(self, chunk: Chunk, execution: Execution) -> None:
         if execution.sink is None:
             return
         clean = Chunk(text=clean_content(chunk.text))
         execution.committed = True
         execution.received.append(clean.text)
         # A slow reader is not the provider's fault: meanwhile only the deadline counts.
-        timer.reschedule(execution.deadline)
+        self.timers.watch(execution, execution.deadline)
         await execution.sink(clean)
 
     def _announce(self, execution: Execution, attempt: Attempt) -> None:
@@ -342,21 +330,21 @@ def _counted(lane: Lane, result: Result) -> Mapping[str, float]:
     return result.units
 
 
-def _timed_out(attempt: Attempt, execution: Execution, timer: Timer) -> Failure:
+def _timed_out(attempt: Attempt, execution: Execution) -> Failure:
     if attempt.seeking:
         words = f"its credential could not be read within {attempt.timeout_s:.1f} s"
     elif not execution.committed:
         words = f"no answer within {attempt.timeout_s:.1f} s"
-    elif timer.when < execution.deadline:
+    elif execution.until < execution.deadline:
         words = f"the stream paused for {IDLE_S:.0f} s"
     else:
         words = "the deadline came before the stream had ended"
     return Failure(error_class=ErrorClass.TIMEOUT, message=words, kind="timeout", never_left=attempt.seeking)
 
 
-def _impatient(error: BaseException, timer: Timer) -> bool:
-    """Whether a caller's own code gave up waiting: a timeout that is neither the attempt's nor a socket's."""
-    return isinstance(error, TimeoutError) and isinstance(error.__cause__, CancelledError) and not timer.expired
+def _impatient(error: BaseException) -> bool:
+    """Whether a caller's own code gave up waiting: a timeout that is no socket's."""
+    return isinstance(error, TimeoutError) and isinstance(error.__cause__, CancelledError)
 
 
 def _closable(chunks: Any) -> Any:

@@ -37,6 +37,7 @@ from provider_console.engine.catalog import Catalog
 from provider_console.engine.checker import Checker
 from provider_console.engine.coverage_desk import coverage_entries
 from provider_console.engine.executor import Executor
+from provider_console.engine.fallback import Fallback
 from provider_console.engine.lifecycle import Lifecycle, outlast
 from provider_console.engine.observations import Observation, Observer
 from provider_console.engine.planner import Planner
@@ -127,7 +128,7 @@ class Engine:
             on_change=self._order_changed,
             on_breaker=self._breaker_moved,
         )
-        self.planner = Planner(self.catalog.lanes, self.desk.current, parts.plugins.rankers)
+        self.planner = Planner(self.catalog.lanes, self.desk.current, parts.plugins.rankers, parts.plugins.kinds)
         sorter = Sorter(parts.plugins.classify_hooks, parts.redact)
         self.checker = Checker(
             lanes=self.catalog.lanes,
@@ -166,16 +167,16 @@ class Engine:
             secrets=parts.secrets,
             bus=self.bus,
             sorter=sorter,
+            running=self.recorder.running,
             order_changed=self.planner.invalidate,
         )
         self.executor = Executor(
-            lanes=self.catalog.lanes,
             planner=self.planner,
-            current=self.desk.current,
+            fallback=Fallback(
+                lanes=self.catalog.lanes, caller=self.caller, clock=parts.clock, rng=parts.rng, bus=self.bus
+            ),
             kinds=parts.plugins.kinds,
-            caller=self.caller,
             clock=parts.clock,
-            rng=parts.rng,
             ids=parts.ids,
             recorder=self.recorder,
             bus=self.bus,

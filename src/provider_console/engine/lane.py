@@ -136,6 +136,15 @@ class Lane:
             self._fold()
             self._window = Window(span_s=span_s)
 
+    def answered(self, now: float, latency_s: float, permit: int) -> None:
+        """A call that the engine made succeeded: the figures, the breaker and the standing learn from it."""
+        self.succeeded(now, latency_s)
+        self.breaker.succeeded(now, permit)
+        self.last_failed = False
+        self.used_at = self.seen_at = now
+        if self.up is not True:
+            self.traffic(now, ok=True)
+
     def succeeded(self, now: float, latency_s: float) -> None:
         """A call succeeded: noted, and counted for many at once when somebody asks."""
         fresh = self._fresh

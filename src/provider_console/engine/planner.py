@@ -14,16 +14,19 @@ from provider_console.core.breaker import NEEDS_KEY, QUOTA_USED
 from provider_console.core.decide import ORDERS, Candidate, Decision, Leader, Order, decide
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.settings import Settings, preference
+from provider_console.engine.course import Bounds, Course, chart
 from provider_console.engine.lane import Lane
 from provider_console.engine.settings_desk import Current
 from provider_console.engine.standing import category_medians, lane_score
 from provider_console.sdk.hooks import Ranker
-from provider_console.sdk.operation import Operation
+from provider_console.sdk.operation import Operation, OperationKind, RetryPolicy
 
 VALID_S: Final = 0.25
 CACHE_ENTRIES: Final = 256
 
 _Key = tuple[str, tuple[str, ...], tuple[str, ...] | None, object]
+_Ready = tuple[float, Settings, Decision]
+"""Until when, under which settings, and what."""
 
 
 class Planner:
@@ -34,31 +37,59 @@ class Planner:
         lanes: Mapping[str, Lane],
         current: Current,
         rankers: Mapping[str, Ranker] | None = None,
+        kinds: Mapping[str, OperationKind] | None = None,
     ) -> None:
         self._lanes = lanes
         self._current = current
         self._rankers = dict(rankers or {})
-        self._cache: dict[_Key, tuple[float, Settings, Decision]] = {}
+        self._bounds = Bounds(kinds or {})
+        self._cache: dict[_Key, _Ready] = {}
+        self._courses: dict[object, tuple[float, Settings, Course, RetryPolicy | None]] = {}
         self._leaders: dict[_Key, tuple[float, Leader]] = {}
 
     def invalidate(self) -> None:
         """Something changed that an order kept ready does not know."""
         self._cache.clear()
+        self._courses.clear()
 
     def plan(self, operation: Operation, now: float) -> Decision:
         """The decision for an operation, ready or made now."""
+        return self._ready(operation, now)[2]
+
+    def course(self, operation: Operation, now: float) -> Course:
+        """The way of an operation by the same decision: one look at what is ready, on the path of every call."""
+        policy = operation.policy
+        # A policy may hold what has no hash, so its identity has to do; the entry keeps it, so that no other gets it.
+        key = (
+            _key(operation),
+            operation.kind,
+            None if policy is None else id(policy),
+            operation.deadline_s,
+            operation.max_providers,
+        )
+        ready = self._courses.get(key)
+        if ready is not None and now < ready[0] and ready[1] is self._current.settings:
+            return ready[2]
+        until, settings, decision = self._ready(operation, now)
+        course = chart(decision, self._bounds.of(operation, settings))
+        if len(self._courses) >= CACHE_ENTRIES:
+            self._courses.clear()
+        self._courses[key] = (until, settings, course, policy)
+        return course
+
+    def _ready(self, operation: Operation, now: float) -> _Ready:
         key = _key(operation)
         settings = self._current.settings
         ready = self._cache.get(key)
         if ready is not None and now < ready[0] and ready[1] is settings:
-            return ready[2]
+            return ready
         decision = self.fresh(operation, now)
         if max(len(self._cache), len(self._leaders)) >= CACHE_ENTRIES:
             self._cache.clear()
             self._leaders.clear()
-        self._cache[key] = (now + VALID_S, settings, decision)
+        ready = self._cache[key] = (now + VALID_S, settings, decision)
         self._note_leader(key, decision, now)
-        return decision
+        return ready
 
     def fresh(self, operation: Operation, now: float) -> Decision:
         """The decision of this very moment; it leaves no trace in later ones."""

@@ -17,8 +17,8 @@ class Slots:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def take(self) -> bool:
-        """Take a free slot; False where there is none, or others wait already."""
-        if self.free == 0 or self._waiting:
+        """Take a free slot; False where there is none. While others wait none is free: `give` serves them first."""
+        if self.free == 0:
             return False
         self.free -= 1
         return True

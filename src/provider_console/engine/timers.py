@@ -1,98 +1,94 @@
 """Deadlines of attempts, watched by one timer of the loop.
 
-`asyncio.timeout` arms and cancels a timer of the loop for each attempt, which is most of what a successful attempt
-costs. Attempts that all may take 15 s have deadlines that only grow, so one armed timer serves them all: it is moved
-when an earlier deadline comes, and when it fires it ends what is late and is armed for the next. A deadline is kept
-to the moment, as by `asyncio.timeout`, and so are the rules of cancellation.
+`asyncio.timeout` arms and cancels a timer of the loop for each attempt, which costs as much as all the rest of a
+successful attempt. Attempts that all may take 15 s have deadlines that only grow, so one armed timer serves them all:
+it is moved when an earlier deadline comes, and when it fires it ends what is late and is armed for the next. A deadline
+is kept to the moment, as by `asyncio.timeout`, and so are the rules of cancellation.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from types import TracebackType
+from collections.abc import Mapping
 from typing import Any
 
 
-class Timer:
-    """Ends the task that entered it when its time comes: the body gets a cancel, the caller a `TimeoutError`."""
+class Timed:
+    """Work of one task that ends when its time comes: the task gets a cancel, and who caught it asks `settle`.
 
-    __slots__ = ("_cancels", "_task", "_timers", "expired", "when")
+    `task` and `cancels`, the cancels that were under way when the work began, are set by whoever begins it; `task` is
+    None once the work is done.
+    """
 
-    def __init__(self, timers: Timers, task: asyncio.Task[Any], when: float) -> None:
-        self._timers = timers
-        self._task = task
-        self._cancels = 0
-        self.when = when
-        """In the loop's time."""
-        self.expired = False
-
-    def __enter__(self) -> Timer:
-        self._cancels = self._task.cancelling()
-        timers = self._timers
-        timers.running[self] = None
-        if self.when < timers.armed_for:
-            timers.arm(self.when)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        # The loop's timer stays armed: it finds nothing, or serves the next one.
-        self._timers.running.pop(self, None)
-        # A cancel from outside that came as well wins: then the count does not fall back to where it began.
-        if self.expired and self._task.uncancel() <= self._cancels and kind is asyncio.CancelledError:
-            raise TimeoutError from error
-
-    @property
-    def overruled(self) -> bool:
-        """Whether somebody else asked the task to end while this timer ran: known once it has been left."""
-        return self._task.cancelling() > self._cancels
-
-    def reschedule(self, when: float) -> None:
-        """Move the deadline."""
-        if not self.expired:
-            self.when = when
-            if when < self._timers.armed_for:
-                self._timers.arm(when)
+    task: Any = None
+    cancels = 0
+    until = math.inf
+    """In the loop's time."""
+    expired = False
 
     def expire(self) -> None:
         """The time has come."""
         self.expired = True
-        self._task.cancel()
+        self.task.cancel()
+
+    def settle(self) -> bool:
+        """Take back the cancel of a time that has come; whether there was one."""
+        if not self.expired:
+            return False
+        self.expired = False
+        self.task.uncancel()
+        return True
+
+    @property
+    def overruled(self) -> bool:
+        """Whether somebody else asked the task to end since the work began: known once it is settled."""
+        return bool(self.task.cancelling() > self.cancels)
 
 
 class Timers:
-    """Every running timer of one loop. A `Timer` puts itself in and takes itself out: that is the path of each call."""
+    """Ends what is late among the work that runs, by one timer of the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, running: Mapping[str, Timed]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._running = running
         self._armed: asyncio.TimerHandle | None = None
-        self.running: dict[Timer, None] = {}
-        self.armed_for = math.inf
+        self._armed_for = math.inf
 
-    def arm(self, when: float) -> None:
-        """See that the loop's timer is not later than a deadline."""
-        if self._armed is not None:
-            self._armed.cancel()
-        self._armed = self._loop.call_at(when, self._fire)
-        self.armed_for = when
+    def watch(self, work: Timed, until: float) -> None:
+        """End it at a moment; a second moment takes the place of the first. `work.until = math.inf` lets it be."""
+        if work.expired:
+            return
+        work.until = until
+        # Work that is done leaves the timer as it is: it finds nothing, or serves the next.
+        if until < self._armed_for:
+            self._arm(until)
 
     def close(self) -> None:
         """Let go of the loop's timer."""
         if self._armed is not None:
             self._armed.cancel()
         self._armed = None
-        self.armed_for = math.inf
+        self._armed_for = math.inf
+
+    def _arm(self, when: float) -> None:
+        if self._armed is not None:
+            self._armed.cancel()
+        self._armed = self._loop.call_at(when, self._fire)
+        self._armed_for = when
 
     def _fire(self) -> None:
         self._armed = None
-        self.armed_for = math.inf
+        self._armed_for = math.inf
         # The loop runs a timer up to its clock's resolution early; what it counts as due is due here too.
         now = self._loop.time() + 1e-6
-        late = [timer for timer in self.running if timer.when <= now]
-        for timer in late:
-            del self.running[timer]
-            timer.expire()
-        if self.running:
-            self.arm(min(timer.when for timer in self.running))
+        next_at = math.inf
+        for work in list(self._running.values()):
+            if work.expired:
+                continue
+            if work.until <= now:
+                work.expire()
+            else:
+                next_at = min(next_at, work.until)
+        if next_at < math.inf:
+            self._arm(next_at)

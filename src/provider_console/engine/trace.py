@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -22,8 +23,12 @@ from provider_console.core.classify import Failure
 from provider_console.core.decide import Choice, Decision
 from provider_console.core.ports import AttemptRow
 from provider_console.core.scoring import Score
+from provider_console.engine.timers import Timed
 from provider_console.sdk.operation import Chunk, Operation, Result
 from provider_console.sdk.provider import Cost
+
+Work = Callable[..., Awaitable[Any]]
+Sink = Callable[[Chunk], Awaitable[None]]
 
 
 class Attempt:
@@ -54,9 +59,13 @@ class Attempt:
         self.delay_s = delay_s
 
 
-class Execution:
-    """One run of an operation, from begin to end."""
+class Execution(Timed):
+    """One run of an operation, from begin to end; its time is that of the attempt under way.
 
+    What stands in the class is what most executions leave as it is.
+    """
+
+    deadline = math.inf
     decision: Decision | None = None
     plan: tuple[Choice, ...] = ()
     status: ExecutionStatus = "failed"
@@ -66,34 +75,45 @@ class Execution:
     budget_level = 0.0
     hint: str | None = None
     retry_after_s: float | None = None
-    parent: str | None = None
     children: tuple[str, ...] = ()
     committed = False
     """Content of a stream has been handed to the caller: there is no way back."""
     received: list[str]
     """What of a stream has been handed on; there for streams only."""
     cancel_requested = False
-    task: Any = None
-    work: Callable[..., Awaitable[Any]] | None = None
-    """The caller's own callable, while the execution runs."""
-    sink: Callable[[Chunk], Awaitable[None]] | None = None
-    """Where the content of a stream goes, while the execution runs."""
-    ended = False
     begin_kept = False
     """The recorder has made the row of its begin."""
     attempts_kept = 0
     """For how many attempts, from the first, the recorder has made rows."""
 
     def __init__(
-        self, execution_id: str, operation: Operation, started: float, started_wall: float, deadline: float
+        self,
+        execution_id: str,
+        operation: Operation,
+        started: float,
+        started_wall: float,
+        parent: str | None,
+        task: Any,
+        work: Work | None,
+        sink: Sink | None,
     ) -> None:
         self.id = execution_id
         self.operation = operation
         self.started = started
         self.started_wall = started_wall
-        self.deadline = deadline
+        self.parent = parent
+        self.task = task
+        self.cancels = task.cancelling()
+        self.expired = False
+        self.work: Work | None = work
+        """The caller's own callable, while the execution runs."""
+        self.sink: Sink | None = sink
+        """Where the content of a stream goes, while the execution runs."""
         self.attempts: list[Attempt] = []
         self.left: list[tuple[str, str]] = []
+        """The providers that were left, and why, in order."""
+        if sink is not None:
+            self.received = []
 
     def wall(self, moment: float) -> float:
         """The wall time of a monotonic moment of this execution, by the clock of its start."""
