@@ -120,13 +120,13 @@ class ConsoleApp(TypingAhead):
 
     # --- frame --------------------------------------------------------------------------------------------------
 
-    def on_mode_requested(self, message: ModeRequested) -> None:
+    async def on_mode_requested(self, message: ModeRequested) -> None:
         """Somebody clicked a mode."""
-        self.action_mode(message.mode)
+        await self.action_mode(message.mode)
 
-    def action_mode(self, mode: str) -> None:
-        """Show another mode."""
-        self.switch_mode(mode)
+    async def action_mode(self, mode: str) -> None:
+        """Show another mode; a key that follows at once is heard by it."""
+        await self.switch_mode(mode)
 
     def action_help(self) -> None:
         """The keys of the screen that is shown."""

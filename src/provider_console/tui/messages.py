@@ -19,3 +19,11 @@ class ModeRequested(Message):
     def __init__(self, mode: str) -> None:
         super().__init__()
         self.mode = mode
+
+
+class FormRequested(Message):
+    """Somebody wants to execute something that providers of one of these categories do."""
+
+    def __init__(self, categories: tuple[str, ...]) -> None:
+        super().__init__()
+        self.categories = categories

@@ -8,6 +8,8 @@ from functools import singledispatch
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import msgspec
+
 from provider_console.console import events
 from provider_console.console.views import HealthState, Left
 
@@ -288,6 +290,9 @@ def _content(change: ContentArrived, state: State) -> State:
 @_apply.register
 def _report_read(change: ReportRead, state: State) -> State:
     report = change.report
+    text = (report.result or {}).get("text")
+    if isinstance(text, str) and len(text) > TEXT_KEPT:
+        report = msgspec.structs.replace(report, result={**(report.result or {}), "text": text[:TEXT_KEPT]})
     reports = {key: value for key, value in state.reports.items() if key != report.execution_id}
     reports[report.execution_id] = report
     for old in list(reports)[: max(0, len(reports) - REPORTS_KEPT)]:

@@ -17,7 +17,7 @@ def headline(trace: Trace, state: State, width: int, place: Line) -> list[Line]:
     margin = 1 if width < 100 else 2
     lines = [row(left(margin, *sentence(trace, state)), right(width - margin, *place), width=width)]
     lines.append(row(left(margin, *_facts(trace)), width=width))
-    if trace.hint and trace.status != "ok":
+    if trace.hint and trace.status not in ("ok", "cancelled"):
         words = line(muted("First: "), f"{trace.hint[:1].upper()}{trace.hint[1:]}")
         lines += [row(left(margin, *part), width=width) for part in wrap(words, width - 2 * margin, limit=2)]
     return lines
@@ -78,7 +78,8 @@ def _now(trace: Trace, state: State) -> Line:
 
 def _during(trace: Trace, state: State) -> str:
     last = trace.calls[-1]
-    return f"in attempt {last.number} at {state.name_of(last.provider)}"
+    when = "in" if last.outcome == "cancelled" else "after"
+    return f"{when} attempt {last.number} at {state.name_of(last.provider)}"
 
 
 def _facts(trace: Trace) -> Line:
@@ -195,6 +196,13 @@ def _fitted(lines: list[Line], most: int, width: int) -> list[Line]:
         left(margin, faint(f"… {plural(len(lines) - most + 1, 'line')} more:"), muted(" "), key("e")), width=width
     )
     return [*lines[: most - 1], more]
+
+
+def beginning(width: int) -> list[Line]:
+    """What stands there until the first is known of what was started."""
+    margin = 1 if width < 100 else 2
+    waits = muted("Either its providers are chosen, or it waits for one to come back.")
+    return [row(left(margin, head("Beginning …")), width=width), row(left(margin, waits), width=width)]
 
 
 def empty(state: State, width: int) -> list[Line]:

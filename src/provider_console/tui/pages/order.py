@@ -9,7 +9,7 @@ from provider_console.console.views import Excluded, Explanation, PlanEntry
 from provider_console.tui.glyphs import Glyphs
 from provider_console.tui.ink import Cell, Line, Span, faint, head, key, left, line, muted, right, row, strong, wrap
 from provider_console.tui.pages import strips
-from provider_console.tui.pages.trace import Trace
+from provider_console.tui.pages.trace import RUNNING, Trace
 from provider_console.tui.pages.words import duration, listed, pair, plural, wall
 from provider_console.tui.state import State
 
@@ -148,6 +148,8 @@ def outcome_of(provider: str, trace: Trace) -> str | None:
         reason = next((entry.reason for entry in trace.left if entry.provider == provider), None)
         return reason if reason is not None else None if trace.running else "not needed"
     last = trace.calls[own[-1]]
+    if last.outcome == RUNNING:
+        return "asked now"
     return f"{plural(len(own), 'attempt')}, {last.outcome}"
 
 
@@ -224,11 +226,10 @@ def _needs(entry: PlanEntry, order: Order, state: State) -> str:
     if first.why.startswith("preferred"):
         return f"`prefer` named it before {leader}"
     if tiers[0] != tiers[1]:
-        return (
-            f"its tier were {tiers[0]}, or the order `score`"
-            if entry.score.total > first.score.total
-            else (f"{leader} were out, or its tier were {tiers[0]} and its score {first.score.total:.0f}")
-        )
+        if entry.score.total > first.score.total:
+            return f"its tier were {tiers[0]}, or the order `score`"
+        before = listed((state.name_of(each.provider) for each in order.plan[: order.plan.index(entry)]), most=3)
+        return f"{before} were out, or its tier were {tiers[0]} and its score the best"
     short = first.score.total - entry.score.total + 5
     room_response = 30 - entry.score.response
     room_reliability = 30 - entry.score.reliability

@@ -159,7 +159,7 @@ def attempt_row(trace: Trace, place: int, state: State, width: int, glyphs: Glyp
     deciding = call.outcome == "ok"
     bold = selected or deciding
     name = Span(state.name_of(call.provider), "head" if bold else "text", bold=bold)
-    named = [left(at.name, name, width=at.number - at.name - 2)] if first or selected else []
+    named = [left(at.name, name, width=at.number - at.name - 2)] if first else []
     said = outcome_words(call)
     ink = mark(call.outcome, glyphs).ink if deciding or call.outcome == RUNNING else "text"
     return row(

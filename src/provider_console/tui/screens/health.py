@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 
 from provider_console.console.views import HealthState, ProviderView
 from provider_console.tui.ink import Line
+from provider_console.tui.messages import FormRequested
 from provider_console.tui.pages import coverage, detail, health
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.state import CheckAsked, CheckDone
@@ -32,6 +33,7 @@ class HealthScreen(ConsoleScreen):
         Binding("C", "check_all", "check all", show=False, tooltip="probe every provider"),
         Binding("d", "switch", "disable", tooltip="switch the selected provider off or on; kept over restarts"),
         Binding("v", "coverage", "coverage", tooltip="who could serve what, and what breaks if the selected one dies"),
+        Binding("x", "execute", "execute", show=False, tooltip="execute what the selected provider does"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only the providers that match"),
         Binding("escape", "unfilter", "show all", show=False, tooltip="clear the filter"),
     ]
@@ -182,6 +184,12 @@ class HealthScreen(ConsoleScreen):
 
         view = self.selected
         self.app.push_screen(CoverageScreen(None if view is None else view.id))
+
+    async def action_execute(self) -> None:
+        """Fill in the form of what the selected provider does."""
+        view = self.selected
+        await self.app.switch_mode("execution")
+        self.app.screen.post_message(FormRequested(() if view is None else view.categories))
 
     def action_filter(self) -> None:
         """Type a filter."""

@@ -1,0 +1,244 @@
+"""Execution on the engine itself, with sandbox providers: run, fall back, read, run again, cancel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provider_console.bootstrap import Situation, open_front_end
+from provider_console.console.console import Console
+from provider_console.sandbox import Fault, Sandbox, toml_text
+from provider_console.testing.operator import open_mode
+from provider_console.testing.workflow import Stage, Workflow, do, enter, expect, play, press, see, see_no
+from provider_console.tui.app import ConsoleApp
+from provider_console.tui.clock import WallClock
+from provider_console.tui.link import Preview
+from provider_console.tui.state import State
+from provider_console.tui.themes import load_themes
+
+pytestmark = pytest.mark.limit(60)
+"""A whole console, with real servers behind it, starts in each."""
+
+BRISK = {"engine": {"base_delay": 20, "max_delay": 40, "max_retries": 2}}
+"""Delays that a test does not notice."""
+
+
+@asynccontextmanager
+async def living(home: Path, *, engine: Any = None, gap_s: float = 0.0) -> AsyncIterator[tuple[ConsoleApp, Sandbox]]:
+    """The terminal on an engine of its own, whose providers are sandbox servers."""
+    async with Sandbox(gap_s=gap_s) as sandbox:
+        (home / "config.toml").write_text(toml_text({**(engine or BRISK), **sandbox.tables}), "utf-8")
+        environ = {**os.environ, **sandbox.credentials, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Console]:
+            async with open_front_end("tui", Situation(home=home, environ=environ), grace_s=0.1) as console:
+                yield console
+
+        app = ConsoleApp(opener=opened, preview=Preview(), clock=WallClock(), themes=load_themes([]))
+        yield app, sandbox
+
+
+def newest(claim: Callable[[Any], bool]) -> Callable[[State], bool]:
+    """A claim about the execution that began last."""
+    return lambda state: bool(state.runs) and claim(list(state.runs.values())[-1])
+
+
+def fill(text: str, source: str, target: str) -> list[Any]:
+    """The form of a translation, filled in."""
+    return [
+        see("Nothing has been executed yet."),
+        press("n"),
+        see("Kind"),
+        press("shift+tab", "left"),
+        see("Translate:"),
+        press("tab"),
+        enter(text),
+        press("tab"),
+        enter(source),
+        press("tab"),
+        enter(target),
+    ]
+
+
+async def test_a_translation_is_run_falls_back_is_explained_copied_and_run_again(tmp_path: Path) -> None:
+    async with living(tmp_path) as (app, sandbox):
+        for name in ("openai", "deepl"):
+            sandbox[name].faults.set(Fault("status", status=503), on="work")
+        copied: list[str] = []
+
+        def read_clipboard(stage: Stage) -> None:
+            copied.append(stage.app.clipboard)
+
+        await play(
+            Workflow(
+                "a translation falls back",
+                [
+                    open_mode("execution"),
+                    *fill("The house is red.", "en", "es"),
+                    press("ctrl+r"),
+                    see("Saved by fallback: LibreTranslate answered", "× server_error 503", limit_s=30.0),
+                    expect("it is known to have ended", newest(lambda run: run.report is not None)),
+                    see("In total", "Why this order", "Result"),
+                    press("e"),
+                    see("came first.", "What would change it"),
+                    press("escape"),
+                    press("y"),
+                    do("read the clipboard", read_clipboard),
+                    press("r"),
+                    expect("a second one ran", lambda state: len(state.runs) == 2),
+                    expect("and ended", newest(lambda run: run.report is not None)),
+                    see("of 2"),
+                ],
+                size=(120, 40),
+            ),
+            app,
+        )
+        assert "translate · ok" in copied[0]
+        assert "server_error 503" in copied[0]
+        assert "The house is red" not in copied[0]
+        assert "roja" not in copied[0]
+
+
+async def test_a_dry_run_shows_the_plan_and_calls_nobody(tmp_path: Path) -> None:
+    async with living(tmp_path) as (app, sandbox):
+        await play(
+            Workflow(
+                "a dry run",
+                [
+                    open_mode("execution"),
+                    *fill("The house is red.", "en", "es"),
+                    press("ctrl+t"),
+                    see("would be asked first.", "Nobody is called for this."),
+                    expect("nothing ran", lambda state: not state.runs),
+                    press("escape"),
+                    see("The house is red."),
+                ],
+                size=(120, 40),
+            ),
+            app,
+        )
+        assert [
+            request for server in sandbox.servers.values() for request in server.requests if request.lane == "work"
+        ] == []
+
+
+async def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(tmp_path: Path) -> None:
+    async with living(tmp_path) as (app, _sandbox):
+        await play(
+            Workflow(
+                "a form with mistakes",
+                [
+                    open_mode("execution"),
+                    *fill("The house is red.", "en", "en"),
+                    press("ctrl+r"),
+                    see("× the text is to be", "The house is red."),
+                    press("end", "backspace", "backspace"),
+                    enter("es"),
+                    press("tab", "tab"),
+                    enter("depl"),
+                    press("ctrl+r"),
+                    see("unknown provider 'depl'"),
+                    press("escape"),
+                    press("n"),
+                    see("The house is red.", "depl"),
+                    expect("nothing ran", lambda state: not state.runs),
+                ],
+                size=(80, 24),
+            ),
+            app,
+        )
+
+
+async def test_one_key_cancels_what_runs_and_its_record_stays(tmp_path: Path) -> None:
+    async with living(tmp_path) as (app, sandbox):
+        for name in ("openai", "deepl", "libretranslate"):
+            sandbox[name].faults.set(Fault("hang"), on="work")
+        await play(
+            Workflow(
+                "a cancel",
+                [
+                    open_mode("execution"),
+                    *fill("The house is red.", "en", "es"),
+                    press("ctrl+r"),
+                    see("is asked in the 1st attempt", "asked now", "c cancel"),
+                    press("c"),
+                    see("Cancelled after", "○ cancelled"),
+                    expect("the record says so", newest(lambda run: run.report and run.report.status == "cancelled")),
+                    see_no("c cancel"),
+                ],
+                size=(120, 40),
+            ),
+            app,
+        )
+
+
+async def test_a_streamed_answer_is_read_while_it_arrives(tmp_path: Path) -> None:
+    async with living(tmp_path, gap_s=0.15) as (app, _sandbox):
+        await play(
+            Workflow(
+                "a stream",
+                [
+                    open_mode("execution"),
+                    see("Nothing has been executed yet."),
+                    press("n"),
+                    see("Chat:"),
+                    enter("Why is the sky blue?"),
+                    press("ctrl+r"),
+                    see("answers,", "characters so far", "asked now"),
+                    see("answered at once", limit_s=15.0),
+                    expect("its text is kept", newest(lambda run: len(run.text) > 10)),
+                ],
+                size=(80, 24),
+            ),
+            app,
+        )
+
+
+async def test_health_opens_the_form_of_what_the_selected_provider_does(tmp_path: Path) -> None:
+    async with living(tmp_path) as (app, _sandbox):
+        await play(
+            Workflow(
+                "from health to a form",
+                [
+                    see("DeepL"),
+                    expect("the map is there", lambda state: "deepl" in state.providers),
+                    do(
+                        "select DeepL",
+                        lambda stage: setattr(stage.app.screen.query_one("#providers"), "cursor", "deepl"),
+                    ),
+                    press("x"),
+                    see("Translate: fill in and run it"),
+                ],
+                size=(80, 24),
+            ),
+            app,
+        )
+
+
+async def test_an_execution_of_an_earlier_start_is_opened_but_cannot_be_run_again(tmp_path: Path) -> None:
+    async with living(tmp_path) as (app, _sandbox):
+        begin = [open_mode("execution"), *fill("The house is red.", "en", "es"), press("ctrl+r"), see("answered")]
+        await play(Workflow("the first start", begin, size=(120, 40)), app)
+    async with living(tmp_path) as (app, _sandbox):
+        await play(
+            Workflow(
+                "the second start",
+                [
+                    open_mode("execution"),
+                    see("answered at once", "Why this order"),
+                    press("o"),
+                    see("There is no result to open."),
+                    press("r"),
+                    see("payload"),
+                    expect("nothing ran", lambda state: not state.runs),
+                ],
+                size=(120, 40),
+            ),
+            app,
+        )
