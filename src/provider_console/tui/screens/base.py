@@ -81,6 +81,9 @@ class ConsoleScreen(Screen[None]):
             self._show_all()
 
     def _show_all(self) -> None:
+        if not self.query(Nav):
+            # The program is being left, and what happens meanwhile is still told.
+            return
         self.query_one(Nav).show(
             standing(self.state, self.size.width, self.glyphs), rule=self.glyphs.rule, accent=self.glyphs.bar
         )
