@@ -13,6 +13,7 @@ from msgspec import inspect
 
 from provider_console.adapters.settings_schema import Path, default_of, expected, peel
 from provider_console.core.credentials import KEY_SHAPES, is_credential_name
+from provider_console.core.moments import span_s
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.settings import EngineSettings
 from provider_console.sdk.provider import ID_PATTERN
@@ -266,3 +267,17 @@ def oddities(engine: Mapping[str, Any]) -> Iterator[Finding]:
                 (*path, "response_time_threshold"),
                 f"is longer ({attempt} ms) than the deadline of the whole operation ({whole} ms), which wins",
             )
+
+
+_CHARTS: Final = (
+    ("keep_attempts", 2 * 3_600, "an hour by the minute beside the hour before"),
+    ("keep_rollups", 60 * 86_400, "30 days beside the 30 days before"),
+)
+
+
+def short_memories(history: Mapping[str, Any]) -> Iterator[Finding]:
+    """A retention that deletes what the charts show: legal, and worth a word."""
+    for key, shown_s, chart in _CHARTS:
+        keep = history.get(key)
+        if isinstance(keep, str) and (span_s(keep) or shown_s) < shown_s:
+            yield Finding(("history", key), f"deletes after {keep} what charts of {chart} show")

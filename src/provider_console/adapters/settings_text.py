@@ -230,6 +230,9 @@ def _judged(
         problems += settings_check.delays(engine)
         if not problems:
             warnings += settings_check.oddities(engine)
+    history = raw.get("history")
+    if isinstance(history, dict) and not problems:
+        warnings += settings_check.short_memories(history)
     return problems, warnings
 
 

@@ -75,6 +75,8 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "repeat": _READ,
     "figures": _READ,
     "analytics": _READ,
+    "history": _READ,
+    "outages": _READ,
     "alerts": _READ,
     "alert_rules": _READ,
     "acknowledge_alert": _DO,

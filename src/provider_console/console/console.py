@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from provider_console.console.events import Event
+from provider_console.console.history_views import HistoryView, OutagesView
 from provider_console.console.views import (
     AlertRuleView,
     AlertView,
@@ -157,7 +158,29 @@ class Console(Protocol):
         ...
 
     async def analytics(self, provider_id: str | None = None) -> AnalyticsView:
-        """The live window of one provider, or of all together."""
+        """The last 30 days and the live window, of one provider or of all together."""
+        ...
+
+    async def history(
+        self,
+        *,
+        providers: Sequence[str] = (),
+        category: str | None = None,
+        kind: str | None = None,
+        since: str = "24h",
+        until: str | None = None,
+        step: str | None = None,
+    ) -> HistoryView:
+        """Figures of a period and of the one before, provider by provider; with `providers`, of those side by side.
+
+        `since` and `until` are spans back from now (`5m`, `7d`) or ISO times, `step` is that of the trend (`15m`).
+        """
+        ...
+
+    async def outages(
+        self, provider_id: str | None = None, *, since: str = "7d", until: str | None = None
+    ) -> OutagesView:
+        """Health checks and outages of a period, of one provider or of all."""
         ...
 
     # alerts

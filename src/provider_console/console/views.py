@@ -289,22 +289,39 @@ class CoverageEntry(View, frozen=True, kw_only=True):
     cost: Cost | None = None
 
 
-class AnalyticsView(View, frozen=True, kw_only=True):
-    """Figures of the live window of one provider, or of all together."""
+class PeriodFigures(View, frozen=True, kw_only=True):
+    """What the requests of a period came to. A request is one call of a provider; a cancelled one counts nowhere.
 
-    provider: str | None
-    window_ms: float
+    Response times are those of successes, of a stream until its first content.
+    """
+
     total_requests: int
     success_rate: float | None
     average_response_time: float | None
     p50: float | None
     p95: float | None
     p99: float | None
-    health_score: float | None
-    error_classes: Mapping[str, int] = {}
+    attempts_per_execution: float | None = None
     absorbed_failures: int = 0
+    """Failed requests of executions that came to a good end."""
+    reached_caller: int = 0
+    """Failed requests of the others."""
+    time_lost_ms: float = 0.0
+    """Spent on failed requests and on waiting before the next one."""
+    error_classes: Mapping[str, int] = {}
+    reached_classes: Mapping[str, int] = {}
+    """Of the failed requests by class, those that reached the caller."""
     units: Mapping[str, float] = {}
     cost: float | None = None
+
+
+class AnalyticsView(PeriodFigures, frozen=True, kw_only=True):
+    """Figures of the last 30 days of one provider, or of all together; `recent` are those of the live window."""
+
+    provider: str | None
+    window_ms: float
+    recent: PeriodFigures
+    health_score: float | None
 
 
 # --- alerts -------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import accumulate
 from operator import add
 from typing import Annotated, Final
@@ -79,20 +79,6 @@ class Histogram:
         except (msgspec.DecodeError, OverflowError) as error:
             raise ValueError("the stored bytes are no histogram of latencies; rebuild them from attempts") from error
         return histogram
-
-
-def quantiles_s(counts: Mapping[int, int], quantiles: Iterable[float]) -> list[float | None]:
-    """Quantiles (s) of counts by bucket, as a `Histogram` gives them, without room for the buckets that are empty.
-
-    >>> [round(found, 1) for found in quantiles_s({bucket_of(1.0): 9, bucket_of(8.0): 1}, (0.5, 0.99)) if found]
-    [1.0, 8.2]
-    """
-    buckets = sorted(counts)
-    reached = list(accumulate(counts[bucket] for bucket in buckets))
-    if not reached or not reached[-1]:
-        return [None for _ in quantiles]
-    total = reached[-1]
-    return [middle_s(buckets[bisect_left(reached, max(1, math.ceil(share * total)))]) for share in quantiles]
 
 
 def bucket_of(latency_s: float) -> int:

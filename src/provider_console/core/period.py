@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Final
 
@@ -38,12 +39,13 @@ class Span(msgspec.Struct, frozen=True):
 class Period(msgspec.Struct, frozen=True, kw_only=True):
     """From `start` until `end` (wall seconds), told in steps of `step_s`.
 
-    It begins with a whole roll-up: a minute, or an hour where the steps are days.
+    It begins with a whole roll-up: a minute, or an hour where `by_hours`.
     """
 
     start: int
     end: float
     step_s: int
+    by_hours: bool
 
     @property
     def grain(self) -> Grain:
@@ -53,7 +55,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def spans(self) -> tuple[Span, ...]:
         """What has to be read: whole roll-ups in the middle, finer ones at the edges."""
-        edge = _edge(self.step_s)
+        edge: Grain = "hour" if self.by_hours else "minute"
         if edge == self.grain:
             return (Span(edge, self.start, self.end),)
         length = GRAIN_S[self.grain]
@@ -66,7 +68,14 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def before(self) -> Period:
         """The period before, as long as this one to a roll-up at its edge."""
-        return _aligned(self.start - (self.end - self.start), self.start, self.step_s)
+        return _aligned(self.start - (self.end - self.start), self.start, self.step_s, by_hours=self.by_hours)
+
+    def kept_since(self, minutes_since: float) -> Period:
+        """The same by hours, where minutes do not go back so far."""
+        if self.by_hours or self.start >= minutes_since:
+            return self
+        step_s = self.step_s if self.step_s % 3_600 == 0 else 3_600 * -(-self.step_s // 3_600)
+        return _aligned(self.start, self.end, step_s, by_hours=True)
 
 
 def period(*, since: str, until: str | None, step: str | None, now: float) -> Period:
@@ -76,15 +85,16 @@ def period(*, since: str, until: str | None, step: str | None, now: float) -> Pe
         PeriodError
     """
     start = _moment(since, now, "since")
-    end = now if until is None else min(_moment(until, now, "until"), now)
+    latest = math.nextafter(now, math.inf)  # what happened at this very moment is in it
+    end = latest if until is None else min(_moment(until, now, "until"), latest)
     if start >= end:
         raise PeriodError(
             f"a period begins before it ends: {since} is not before {until or 'now'}",
             field="since",
         )
-    length = end - start
+    length = int(end - start)
     step_s = next((own for longest, own in _STEPS if length <= longest), _DAY_S) if step is None else _step(step)
-    asked = _aligned(start, end, step_s)
+    asked = _aligned(start, end, step_s, by_hours=step_s % _DAY_S == 0)
     cells = length / GRAIN_S[asked.grain]
     if cells > MOST_CELLS:
         finest = next((name for name, s in (("1m", 60), ("1h", 3_600), ("1d", _DAY_S)) if length / s <= MOST_CELLS), "")
@@ -112,13 +122,9 @@ def _step(text: str) -> int:
     return int(seconds)
 
 
-def _edge(step_s: int) -> Grain:
-    return "hour" if step_s % _DAY_S == 0 else "minute"
-
-
-def _aligned(start: float, end: float, step_s: int) -> Period:
-    length = GRAIN_S[_edge(step_s)]
-    return Period(start=int(start // length) * length, end=end, step_s=step_s)
+def _aligned(start: float, end: float, step_s: int, *, by_hours: bool) -> Period:
+    length = 3_600 if by_hours else 60
+    return Period(start=int(start // length) * length, end=end, step_s=step_s, by_hours=by_hours)
 
 
 def words(at: float) -> str:

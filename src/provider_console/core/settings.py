@@ -18,6 +18,8 @@ Order = str
 
 MS: Final[dict[str, str]] = {"unit": "ms"}
 
+_AGE: Final = r"^[1-9][0-9]{0,4}[hdwy]$"
+
 Attempts = Annotated[int, Meta(ge=1, le=20, description="attempts a provider, the first one included")]
 BaseDelay = Annotated[
     int, Meta(ge=0, le=600_000, description="the first retry's longest delay; it doubles with each attempt", extra=MS)
@@ -104,8 +106,21 @@ class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """`[history]`: how long records are kept."""
 
     keep_attempts: Annotated[
-        str, Meta(pattern=r"^[1-9][0-9]{0,4}[hdwy]$", description="how long attempts and checks are kept, like 30d")
+        str,
+        Meta(pattern=_AGE, description="how long attempts, checks and figures by the minute are kept, like 30d"),
     ] = "30d"
+    keep_rollups: Annotated[
+        str, Meta(pattern=_AGE, description="how long figures by the hour and the day are kept, like 2y")
+    ] = "2y"
+    max_size_mb: Annotated[
+        int,
+        Meta(
+            ge=64,
+            le=1_048_576,
+            description="how large the database may become; beyond it the oldest records go first",
+            extra={"unit": "MiB"},
+        ),
+    ] = 2_048
 
 
 class PluginsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -200,7 +215,6 @@ TABLES: Final[Mapping[str, type[msgspec.Struct]]] = {
 }
 
 LATER: Final[Mapping[str, frozenset[str] | None]] = {
-    "history": frozenset({"keep_rollups", "max_size_mb"}),
     "appearance": frozenset({"theme", "charts", "glyphs"}),
     "api": None,
 }

@@ -14,7 +14,6 @@ import msgspec
 
 from provider_console.core.alerts import Rule
 from provider_console.core.breaker import BreakerState
-from provider_console.core.moments import span_s
 from provider_console.core.ports import (
     AuditStore,
     Bell,
@@ -46,6 +45,7 @@ from provider_console.engine.portraits import health_of
 from provider_console.engine.prober import Prober
 from provider_console.engine.recollection import Recollection
 from provider_console.engine.recorder import Recorder
+from provider_console.engine.retention import Retention
 from provider_console.engine.settings_desk import SettingsDesk
 from provider_console.engine.sorter import Sorter
 from provider_console.engine.stored_checks import StoredChecks
@@ -59,7 +59,6 @@ HISTORY_ATTEMPTS: Final = 2_000
 HOUR_S: Final = 3_600.0
 HISTORY_CHECKS: Final = 10_000
 """Checks of the last hour that are read back at a start, for people to look at."""
-KEEP_S: Final = 30 * 86_400.0
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,19 +263,20 @@ class Engine:
     async def _tend(self) -> None:
         """Look at the sources again when the cache expires, write ages of secrets, forget what is too old."""
         parts = self.parts
-        pruned_at = -1e9
+        retention = Retention(parts.usage, clock=parts.clock, settings=self.settings)
+        flushed_at = parts.clock.monotonic()
         while True:
             await parts.clock.sleep(1.0)
             await self.catalog.refresh_if_expired()
+            await retention.keep()
             now = parts.clock.monotonic()
-            if now - pruned_at < 3_600.0:
+            if now - flushed_at < HOUR_S:
                 continue
-            pruned_at = now
+            flushed_at = now
             try:
                 await parts.secrets.flush()
-                await parts.usage.prune(parts.clock.wall() - (span_s(self.settings().history.keep_attempts) or KEEP_S))
             except StoreUnavailable as error:
-                log.warning("old records could not be deleted: %s", error)
+                log.warning("the ages of credentials could not be written: %s", error)
 
     async def _settings_applied(self, _settings: Settings) -> None:
         self.planner.invalidate()

@@ -13,6 +13,7 @@ import msgspec
 
 from provider_console.console.errors import BadRequest, Conflict, SecretRefused, StorageUnavailable
 from provider_console.console.events import Event
+from provider_console.console.history_views import HistoryView, OutagesView
 from provider_console.console.views import (
     AlertRuleView,
     AlertView,
@@ -44,6 +45,7 @@ from provider_console.core import moments
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.ports import AlertRow, ExecutionRow, Memory, SecretsUnavailable, StoreUnavailable
 from provider_console.core.settings import limits
+from provider_console.engine import history_desk
 from provider_console.engine.alert_desk import alert_view, rule_views
 from provider_console.engine.caller import ProviderHandle
 from provider_console.engine.coverage_desk import coverage_entries
@@ -372,10 +374,40 @@ class EngineConsole:
 
     async def analytics(self, provider_id: str | None = None) -> AnalyticsView:
         """See `Console.analytics`."""
-        lanes = list(self._engine.catalog.lanes.values()) if provider_id is None else [self._lane(provider_id)]
+        engine = self._engine
+        lanes = list(engine.catalog.lanes.values()) if provider_id is None else [self._lane(provider_id)]
+        month = await history_desk.totals(engine, provider_id, since="30d")
+        window_s = engine.settings().health.performance_window / 1000
+        minutes = await history_desk.totals(engine, provider_id, since=f"{max(1, round(window_s / 60))}m")
         return analytics_view(
-            lanes, provider=provider_id, now=self._parts.clock.monotonic(), settings=self._engine.settings()
+            lanes,
+            provider=provider_id,
+            now=self._parts.clock.monotonic(),
+            settings=engine.settings(),
+            month=history_desk.figures(month, among_all=provider_id is None),
+            minutes=history_desk.figures(minutes, among_all=provider_id is None),
         )
+
+    async def history(
+        self,
+        *,
+        providers: Sequence[str] = (),
+        category: str | None = None,
+        kind: str | None = None,
+        since: str = "24h",
+        until: str | None = None,
+        step: str | None = None,
+    ) -> HistoryView:
+        """See `Console.history`."""
+        return await history_desk.history(
+            self._engine, providers=providers, category=category, kind=kind, since=since, until=until, step=step
+        )
+
+    async def outages(
+        self, provider_id: str | None = None, *, since: str = "7d", until: str | None = None
+    ) -> OutagesView:
+        """See `Console.outages`."""
+        return await history_desk.outages(self._engine, provider_id, since=since, until=until)
 
     # --- alerts ------------------------------------------------------------------------------------------------
 

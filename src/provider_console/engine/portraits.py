@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from provider_console.console.views import (
     AnalyticsView,
     CheckView,
     CredentialView,
     HealthState,
+    PeriodFigures,
     ProviderHealth,
     ProviderView,
     SystemHealth,
@@ -167,25 +170,41 @@ def overall_health(*, healthy: int, degraded: int, known: int) -> float:
     return round(100 * (healthy + degraded / 2) / known, 1) if known else 0.0
 
 
-def analytics_view(lanes: Sequence[Lane], *, provider: str | None, now: float, settings: Settings) -> AnalyticsView:
-    """The live window of some lanes, merged."""
+def analytics_view(
+    lanes: Sequence[Lane],
+    *,
+    provider: str | None,
+    now: float,
+    settings: Settings,
+    month: PeriodFigures,
+    minutes: PeriodFigures,
+) -> AnalyticsView:
+    """The figures of the month beside the live window of some lanes, merged.
+
+    What the window does not count (executions, units, cost) are those of the `minutes` that it covers.
+    """
     medians = category_medians(lanes, now=now)
     merged = lanes[0].window.figures(now) if len(lanes) == 1 else merge_figures([lane.window for lane in lanes], now)
     score = None
     if provider is not None and lanes:
         median_s = usual_median(lanes[0].provider, medians)
         score = round(lane_score(lanes[0], now=now, settings=settings, median_s=median_s).total, 1)
-    return AnalyticsView(
-        provider=provider,
-        window_ms=float(settings.health.performance_window),
+    recent = msgspec.structs.replace(
+        minutes,
         total_requests=merged.requests,
         success_rate=_rate(merged.successes, merged.requests),
         average_response_time=merged.mean_ms,
         p50=merged.p50_ms,
         p95=merged.p95_ms,
         p99=merged.p99_ms,
-        health_score=score,
         error_classes=dict(merged.error_classes),
+    )
+    return AnalyticsView(
+        **{name: getattr(month, name) for name in month.__struct_fields__},
+        provider=provider,
+        window_ms=float(settings.health.performance_window),
+        recent=recent,
+        health_score=score,
     )
 
 

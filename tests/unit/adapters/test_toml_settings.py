@@ -210,7 +210,7 @@ BAD = {
     ),
     "a key like no other": (
         "[history]\nzzz = 5",
-        "config.toml:2:1: history.zzz: is not a known key; known: keep_attempts",
+        "config.toml:2:1: history.zzz: is not a known key; known: keep_attempts, keep_rollups, max_size_mb",
     ),
     "a misspelt table": (
         "\n[engin]\n",
@@ -414,11 +414,6 @@ async def test_a_role_from_outside_the_file_is_refused_before_plugins_are_known_
 # --- settings of parts that are yet to come -----------------------------------------------------------------
 
 EARLY = """
-[history]
-keep_attempts = "30d"
-keep_rollups = "2y"
-max_size_mb = 2048
-
 [api]
 allowed_hosts = ["localhost", "127.0.0.1"]
 requests_per_minute = 600
@@ -447,11 +442,19 @@ def test_a_file_may_already_hold_the_settings_of_parts_that_are_yet_to_come() ->
             "appearance.charts",
             "appearance.glyphs",
             "appearance.theme",
-            "history.keep_rollups",
-            "history.max_size_mb",
         )
     ]
-    assert (loaded.settings.history.keep_attempts, loaded.settings.appearance.language) == ("30d", "en")
+    assert loaded.settings.appearance.language == "en"
+
+
+def test_a_retention_that_deletes_what_charts_show_is_said() -> None:
+    text = '[history]\nkeep_attempts = "1h"\nkeep_rollups = "7d"\n'
+
+    assert store(Path("config.toml")).validate(text, SECTIONS, file="config.toml").warnings == (
+        "history.keep_attempts: deletes after 1h what charts of an hour by the minute beside the hour before show",
+        "history.keep_rollups: deletes after 7d what charts of 30 days beside the 30 days before show",
+    )
+    assert not store(Path("config.toml")).validate("", SECTIONS, file="config.toml").warnings
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ groups the attempts, so that Python, which everybody else waits for, has a few c
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from provider_console.core.histogram import BUCKETS
 from provider_console.core.period import Span
 from provider_console.core.ports import Rollup
 from provider_console.core.rollup import (
@@ -26,6 +28,7 @@ from provider_console.core.rollup import (
     Cell,
     Grain,
     bucket_of_us,
+    packed,
     start_of,
     whole,
 )
@@ -74,7 +77,8 @@ class _Details(msgspec.Struct, array_like=True):
     failed: dict[str, int]
     absorbed: dict[str, int]
     units: dict[str, int]
-    latencies: dict[int, int]
+    latencies: dict[int, int] | bytes
+    """Counts by bucket where they are few; else those from the first to the last, 8 bytes each, behind the first."""
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -202,8 +206,26 @@ def _cell(values: Sequence[Any]) -> Cell:
         failed=more.failed,
         absorbed=more.absorbed,
         units=more.units,
-        latencies=more.latencies,
+        latencies=_latencies(more.latencies),
     )
+
+
+def _latencies(stored: dict[int, int] | bytes) -> int:
+    if isinstance(stored, bytes):
+        return int.from_bytes(stored[2:], "little") << (64 * int.from_bytes(stored[:2], "little"))
+    return packed({bucket: count for bucket, count in stored.items() if 0 <= bucket < BUCKETS})
+
+
+def _storable(latencies: int) -> dict[int, int] | bytes:
+    dense = latencies.to_bytes(8 * BUCKETS, "little").rstrip(b"\0")
+    first = (len(dense) - len(dense.lstrip(b"\0"))) // 8
+    last = -(-len(dense) // 8)
+    counts = array("Q", dense.ljust(8 * last, b"\0")[8 * first :])
+    filled = len(counts) - counts.count(0)
+    # Reading dense ones takes a sixth of the time, and an entry of a map about 4 bytes.
+    if 8 * len(counts) <= 4 * 4 * filled:
+        return first.to_bytes(2, "little") + counts.tobytes()
+    return {first + position: count for position, count in enumerate(counts) if count}
 
 
 def _counted(values: Sequence[Any]) -> tuple[_Key, Cell]:
@@ -219,10 +241,8 @@ def _counted(values: Sequence[Any]) -> tuple[_Key, Cell]:
         cost=cost,
     )
     latencies, failures, units = values[11:]
-    for latency, count in Counter((latencies or "").split(",")).items():
-        if latency:
-            bucket = bucket_of_us(int(latency))
-            cell.latencies[bucket] = cell.latencies.get(bucket, 0) + count
+    if latencies:
+        cell.latencies = packed(Counter(map(bucket_of_us, map(int, latencies.split(",")))))
     for failure, count in Counter((failures or "").split(",")).items():
         if failure:
             absorbed, error_class = failure[0] == "1", failure[1:]
@@ -264,7 +284,7 @@ def _merge(connection: sqlite3.Connection, grain: Grain, cells: Mapping[_Key, Ce
         stored = connection.execute(known, (provider, at, category, kind)).fetchone()
         if stored is not None:
             cell.merge(_cell(stored))
-        details = _encode(_Details(cell.failed, cell.absorbed, cell.units, cell.latencies))
+        details = _encode(_Details(cell.failed, cell.absorbed, cell.units, _storable(cell.latencies)))
         rows.append(
             (
                 provider,
