@@ -6,8 +6,11 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,12 +30,13 @@ from provider_console.adapters.toml_settings import TomlSettings
 from provider_console.adapters.user import os_user
 from provider_console.console.access import Identity, Role, guarded, role_of
 from provider_console.console.console import Console
-from provider_console.console.errors import ConfigurationInvalid, ConsoleError, StorageUnavailable
+from provider_console.console.errors import BadRequest, ConfigurationInvalid, ConsoleError, StorageUnavailable
+from provider_console.console.views import PluginView
 from provider_console.core.ports import LoadedSettings, SettingsInvalid, StoreUnavailable
 from provider_console.engine.engine import GRACE_S, Engine, Parts, running
 from provider_console.engine.engine_console import EngineConsole
 from provider_console.engine.plugin_context import Context
-from provider_console.engine.plugins import Registry, Trouble, discover
+from provider_console.engine.plugins import GROUP, Registry, Trouble, discover
 
 log = logging.getLogger(__name__)
 
@@ -221,6 +225,44 @@ async def _configured(
     return registry, store.validate("" if last is None else last.text, registry.sections, file=file), str(problem)
 
 
+async def check_plugins(folder: Path) -> Sequence[PluginView]:
+    """The plugins of a project's folder, as the console would load them; their code runs.
+
+    Nothing is installed, and they get no settings, no credentials and no network.
+
+    Raises:
+        BadRequest: there is no plugin in it.
+    """
+    points = await asyncio.to_thread(_entry_points, folder)
+    clock, names = SystemClock(), {point.name for point in points}
+
+    def look() -> Sequence[PluginView]:
+        sys.path[:0] = [str(path) for path in (folder / "src", folder) if path.is_dir()]
+        # Beside the installed ones, for a name that one of them has already.
+        installed = [point for point in metadata.entry_points(group=GROUP) if point.name not in names]
+        registry = discover((), on_trouble=lambda _: None, entry_points=lambda: [*installed, *points])
+        secrets, http = MemorySecrets(clock=clock), HttpClients(clock=clock)
+        plugins = registry.start(
+            lambda name: Context(name, own=registry.sections_of(name), current=dict, secrets=secrets, http=http)
+        )
+        return [view for view in plugins.views() if view.name in names]
+
+    return await asyncio.to_thread(look)
+
+
+def _entry_points(folder: Path) -> list[metadata.EntryPoint]:
+    file = folder / "pyproject.toml"
+    try:
+        project = tomllib.loads(file.read_text("utf-8")).get("project", {})
+        named = project.get("entry-points", {}).get(GROUP, {})
+        points = [metadata.EntryPoint(name, str(value), GROUP) for name, value in named.items()]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
+        raise BadRequest(f"{file} cannot be read: {error}", field="plugin") from error
+    if not points:
+        raise BadRequest(f'{file} names no plugin in [project.entry-points."{GROUP}"]', field="plugin")
+    return points
+
+
 class _Quarantines:
     """Logs what happens to plugins; what happened before there was a log file waits for it."""
 
@@ -240,4 +282,4 @@ class _Quarantines:
             self(trouble)
 
 
-__all__ = ["Situation", "open_console", "open_front_end"]
+__all__ = ["Situation", "check_plugins", "open_console", "open_front_end"]

@@ -524,3 +524,14 @@ async def test_a_trial_is_orphaned_once_the_process_that_watched_it_is_gone(
     assert living is not None
     assert alone is not None
     assert (living.orphaned, alone.orphaned) == (False, watched)
+
+
+# --- plugins of the last start
+
+
+async def test_the_plugins_of_a_start_take_the_place_of_those_before(usage: Usage) -> None:
+    assert await usage.plugins_seen() == {}
+    await usage.see_plugins({"acme": ("acme-console", "1.0"), "gone": ("gone", "2.0")})
+    await usage.see_plugins({"acme": ("acme-console", "1.1")})
+
+    assert await usage.plugins_seen() == {"acme": ("acme-console", "1.1")}

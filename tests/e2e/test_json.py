@@ -50,6 +50,10 @@ DONE: dict[tuple[str, ...], int] = {
     ("audit", "list", "--since", "1h", "--limit", "5"): 0,
     ("audit", "verify"): 0,
     ("plugins",): 0,
+    ("plugins", "list"): 0,
+    ("plugins", "check", "translation"): 0,
+    ("plugins", "disable", "system_secrets"): 0,
+    ("plugins", "enable", "system_secrets"): 0,
     ("doctor",): 0,
 }
 """Commands that give data, and their exit codes where one provider works and there is no keyring."""

@@ -71,11 +71,19 @@ def test_types_travel(contents):
     assert "provider_console/py.typed" in contents
 
 
-def test_neither_tests_nor_the_template_travel(contents):
+def test_the_template_travels_with_its_tests(root, contents):
+    there = files(root / "plugins" / "template")
+
+    assert "tests/test_conformance.py" in there
+    assert {f"provider_console/template/{name}" for name in there} <= contents
+    assert not any("__pycache__" in name for name in contents)
+
+
+def test_the_consoles_own_tests_do_not_travel(contents):
     tops = {name.partition("/")[0] for name in contents}
 
     assert {top for top in tops if not top.endswith(".dist-info")} == set(SOURCES)
-    assert not any("/tests/" in name for name in contents)
+    assert not any("/tests/" in name for name in contents if "/template/" not in name)
 
 
 def test_the_entry_points_travel(wheel):

@@ -93,6 +93,7 @@ class MemoryDisk(MemoryPast):
         self.memories: dict[str, Memory] = {}
         self.secrets: dict[str, tuple[str, float, float | None]] = {}
         self.revisions: list[Revision] = []
+        self.plugins: Mapping[str, tuple[str, str]] = {}
         self.trial: tuple[Trial, int | None] | None = None
         self.living: set[int] = set()
         self.owners = 0
@@ -240,6 +241,14 @@ class MemoryUsage(MemoryHistory, MemoryAlerts):
         for name in described:
             memories[name] = msgspec.structs.replace(memories[name], described=None, described_at=None)
         return len(described)
+
+    async def plugins_seen(self) -> Mapping[str, tuple[str, str]]:
+        """Package and version of each plugin at the last start; empty before the first one."""
+        return self._usable().plugins
+
+    async def see_plugins(self, plugins: Mapping[str, tuple[str, str]]) -> None:
+        """Remember the plugins of this start."""
+        self._usable().plugins = dict(plugins)
 
     async def secret_names(self) -> Mapping[str, tuple[str, float, float | None]]:
         """Name -> backend, stored at, last success at (wall seconds)."""

@@ -32,7 +32,7 @@ COMMANDS: Final = {
     "secrets": "credentials in the system's secret store",
     "cache": "forget discovered providers",
     "audit": "who did what, and whether the trail is intact",
-    "plugins": "what is loaded, what is not, and why",
+    "plugins": "what is loaded, what is not, and why; check, new, enable, disable",
     "sandbox": "run the sandbox providers alone",
     "doctor": "what is wrong and what to do",
 }

@@ -100,6 +100,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "audit": _READ,
     "verify_audit": _READ,
     "plugins": _READ,
+    "set_plugin_enabled": _CHANGE,
     "doctor": _DO,
     "events": _READ,
 }

@@ -285,6 +285,10 @@ class Console(Protocol):
         """What is loaded, what is not, and why."""
         ...
 
+    async def set_plugin_enabled(self, name: str, *, enabled: bool) -> ConfigView:
+        """Let a plugin be loaded, or keep it out, from the next start on: `plugins.disabled` of the configuration."""
+        ...
+
     async def doctor(self) -> Sequence[Finding]:
         """What is wrong and what to do."""
         ...

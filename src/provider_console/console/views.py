@@ -493,6 +493,8 @@ class PluginView(View, frozen=True, kw_only=True):
     settings: tuple[str, ...] = ()
     reason: str | None = None
     traceback: str | None = None
+    news: str | None = None
+    """What is other than at the last start, in words."""
     problems: tuple[str, ...] = ()
 
 

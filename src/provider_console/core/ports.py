@@ -320,6 +320,14 @@ class UsageStore(AlertStore, TrialStore, Protocol):
         """The newest check of each provider."""
         ...
 
+    async def plugins_seen(self) -> Mapping[str, tuple[str, str]]:
+        """Package and version of each plugin at the last start; empty before the first one."""
+        ...
+
+    async def see_plugins(self, plugins: Mapping[str, tuple[str, str]]) -> None:
+        """Remember the plugins of this start."""
+        ...
+
     async def save_providers(self, providers: Sequence[Provider], at: float) -> None:
         """Replace the table of providers as last unified."""
         ...

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -40,6 +40,7 @@ from provider_console.engine.fallback import Fallback
 from provider_console.engine.lifecycle import Lifecycle, outlast
 from provider_console.engine.observations import Observation, Observer
 from provider_console.engine.planner import Planner
+from provider_console.engine.plugin_news import plugin_news, sentences
 from provider_console.engine.plugins import Plugins
 from provider_console.engine.portraits import health_of
 from provider_console.engine.prober import Prober
@@ -193,6 +194,8 @@ class Engine:
             start=lifecycle.start,
         )
         self.notices = list(parts.notices)
+        self.plugin_news: Mapping[str, str] = {}
+        """Plugins that are other than at the last start, and how."""
 
     def settings(self) -> Settings:
         """The settings of this moment."""
@@ -209,6 +212,8 @@ class Engine:
             await self._recall()
         except StoreUnavailable as error:
             self.notices.append(str(error))
+        self.plugin_news = await plugin_news(parts.usage, parts.plugins.views())
+        self.notices += sentences(self.plugin_news, parts.plugins.views())
         self.trials.watched = background
         await self.trials.settle()
         if background:

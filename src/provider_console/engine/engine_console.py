@@ -574,7 +574,17 @@ class EngineConsole:
 
     async def plugins(self) -> Sequence[PluginView]:
         """See `Console.plugins`."""
-        return self._parts.plugins.views()
+        news = self._engine.plugin_news
+        return [msgspec.structs.replace(view, news=news.get(view.name)) for view in self._parts.plugins.views()]
+
+    async def set_plugin_enabled(self, name: str, *, enabled: bool) -> ConfigView:
+        """See `Console.set_plugin_enabled`."""
+        installed = [view.name for view in self._parts.plugins.views()]
+        disabled = set(self._engine.settings().plugins.disabled)
+        if name not in installed and not (enabled and name in disabled):
+            raise BadRequest(f"no plugin {name!r} is installed{did_you_mean(name, installed)}", field="name")
+        disabled = disabled - {name} if enabled else disabled | {name}
+        return await self._engine.desk.set("plugins.disabled", sorted(disabled))
 
     async def doctor(self) -> Sequence[Finding]:
         """See `Console.doctor`."""

@@ -43,6 +43,7 @@ ARGUMENTS: Final[dict[str, tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "set_config": (("engine.max_retries", 3), {}),
     "replace_config": ((CANARY,), {"revision": "r1", "reason": "because"}),
     "restore_config": ((7,), {}),
+    "set_plugin_enabled": (("translation",), {"enabled": False}),
     "set_secret": (("A_KEY", Secret(CANARY)), {}),
     "test_secret": (("A_KEY",), {}),
     "delete_secret": (("A_KEY",), {}),

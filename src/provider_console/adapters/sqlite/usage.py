@@ -242,6 +242,23 @@ class SqliteUsage(StoredHistory, Alerts, Trials):
             "UPDATE provider_memory SET described = NULL, described_at = NULL WHERE described IS NOT NULL", ()
         )
 
+    # --- plugins
+
+    async def plugins_seen(self) -> Mapping[str, tuple[str, str]]:
+        """Package and version of each plugin at the last start; empty before the first one."""
+        found = await self._fetch("SELECT name, package, version FROM plugins_seen", ())
+        return {name: (package, version) for name, package, version in found}
+
+    async def see_plugins(self, plugins: Mapping[str, tuple[str, str]]) -> None:
+        """Remember the plugins of this start."""
+        many = [(name, package, version) for name, (package, version) in sorted(plugins.items())]
+
+        def replace(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM plugins_seen")
+            connection.executemany("INSERT INTO plugins_seen (name, package, version) VALUES (?, ?, ?)", many)
+
+        await self._database.write(replace)
+
     # --- names of secrets
 
     async def secret_names(self) -> Mapping[str, tuple[str, float, float | None]]:
