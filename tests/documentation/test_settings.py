@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tomllib
 from collections.abc import Mapping
 
 import pytest
@@ -15,6 +16,7 @@ from provider_console.console.access import ACTIONS
 from provider_console.engine.plugins import discover
 from provider_console.sdk import Driver, PluginContext
 from provider_console.testing.fakes import FakeContext
+from provider_console.tui.themes import GATES, TOKENS, checked
 
 PAGE = "docs/configuration.md"
 
@@ -61,7 +63,23 @@ def test_every_action_has_its_role_and_says_whether_it_is_audited():
 
 
 def configurations() -> list[Block]:
-    return [block for block in blocks("toml") if "[project." not in block.text]
+    return [block for block in blocks("toml") if "[project." not in block.text and block not in themes()]
+
+
+def themes() -> list[Block]:
+    return [block for block in blocks("toml") if "[colours]" in block.text]
+
+
+@pytest.mark.parametrize("block", themes(), ids=str)
+def test_every_theme_shown_can_be_used(block: Block):
+    assert checked(tomllib.loads(block.text), where=str(block)).name
+
+
+def test_the_colours_and_gates_of_themes_are_those_of_the_program():
+    shown = [name for cell, _words in rows("docs/themes.md", "colour") for name in codes(cell)]
+    assert sorted(shown) == sorted(TOKENS)
+    gates = {codes(gate)[0]: tuple(map(float, least)) for gate, *least in rows("docs/themes.md", "gate")}
+    assert gates == GATES
 
 
 @pytest.mark.parametrize("block", configurations(), ids=str)

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "cache": "forget discovered providers",
     "audit": "who did what, and whether the trail is intact",
     "plugins": "what is loaded, what is not, and why; check, new, enable, disable",
+    "themes": "the colours of the terminal: which there are, and what is wrong with a file",
     "sandbox": "run the sandbox providers alone",
     "doctor": "what is wrong and what to do",
 }

@@ -136,6 +136,10 @@ class StoreTroubled(Event, frozen=True, kw_only=True):
     dropped: int
 
 
+class StoreRecovered(Event, frozen=True, kw_only=True):
+    """Usage rows are written again, those that waited too."""
+
+
 class Gap(Event, frozen=True, kw_only=True):
     """A listener was too slow: `missed` events are gone, read everything anew."""
 

@@ -198,6 +198,10 @@ class ProviderHealth(View, frozen=True, kw_only=True):
     success_rate: float | None = None
     success_low: float | None = None
     success_high: float | None = None
+    samples: float = 0.0
+    """Calls and checks behind the reliability, each counting less the older it is."""
+    latency_ms: float | None = None
+    """The latency behind the response points: recent answers, those before them fading."""
     p50_ms: float | None = None
     p95_ms: float | None = None
     last_check: str | None = None
@@ -491,6 +495,8 @@ class PluginView(View, frozen=True, kw_only=True):
     drivers: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    themes: tuple[str, ...] = ()
+    """Paths of theme files."""
     reason: str | None = None
     traceback: str | None = None
     news: str | None = None

@@ -142,6 +142,16 @@ class AppearanceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     language: Annotated[str, Meta(min_length=2, max_length=35, description="which of a provider's names is shown")] = (
         "en"
     )
+    environment: Annotated[str, Meta(max_length=40, description="what this console is for, shown beside the user")] = (
+        "local"
+    )
+    theme: Annotated[
+        str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="the terminal's colours, by a theme's name")
+    ] = "console-dark"
+    charts: Annotated[Literal["braille", "block"], Meta(description="what the terminal draws charts with")] = "braille"
+    glyphs: Annotated[Literal["unicode", "ascii"], Meta(description="what the terminal's marks are made of")] = (
+        "unicode"
+    )
 
 
 class AlertRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -215,7 +225,6 @@ TABLES: Final[Mapping[str, type[msgspec.Struct]]] = {
 }
 
 LATER: Final[Mapping[str, frozenset[str] | None]] = {
-    "appearance": frozenset({"theme", "charts", "glyphs"}),
     "api": None,
 }
 """Settings of parts that are yet to come, None for a whole table: they may be written already, and do nothing."""

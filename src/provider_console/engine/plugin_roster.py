@@ -72,6 +72,7 @@ class Installed:
             drivers=tuple(self.drivers),
             operations=tuple(self.kinds),
             settings=tuple(self.sections),
+            themes=tuple(map(str, self.themes)),
             reason="switched off in [plugins] disabled" if self.disabled else self.reason,
             traceback=self.traceback,
             problems=tuple(self.problems),

@@ -95,6 +95,8 @@ def provider_view(
             success_rate=_rate(figures.successes, figures.requests),
             success_low=round(100 * low, 1),
             success_high=round(100 * high, 1),
+            samples=round(score.samples, 1),
+            latency_ms=round(score.latency_s * 1000, 1),
             p50_ms=figures.p50_ms,
             p95_ms=figures.p95_ms,
             last_check=None if last is None else last.at,

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from provider_console.console.events import StoreTroubled
+from provider_console.console.events import StoreRecovered, StoreTroubled
 from provider_console.core.ports import (
     Absorbed,
     CheckRow,
@@ -99,7 +99,9 @@ class Recorder:
             if error is None:
                 for _ in batch:
                     self._rows.popleft()
-                self.problem = None
+                if self.problem is not None:
+                    self.problem = None
+                    self._bus.publish(StoreRecovered(at=self._clock.wall()))
             elif isinstance(error, StoreUnavailable):
                 self._trouble(str(error))
             else:

@@ -109,15 +109,16 @@ class SettingsDesk:
             self.problem = str(error)
             self._bus.publish(SettingsRejected(at=self._clock.wall(), problem=self.problem))
             return
-        self.problem = None
-        await self._take(loaded)
+        mended, self.problem = self.problem is not None, None
+        await self._take(loaded, mended=mended)
 
-    async def _take(self, loaded: LoadedSettings) -> None:
+    async def _take(self, loaded: LoadedSettings, *, mended: bool = False) -> None:
         changed = loaded.settings != self._loaded.settings
         self._loaded = loaded
         self.current.settings = loaded.settings
         if changed:
             await self._applied(loaded.settings)
+        if changed or mended:
             self._bus.publish(SettingsReloaded(at=self._clock.wall(), revision=loaded.settings.revision))
 
     async def view(self) -> ConfigView:
@@ -219,8 +220,8 @@ class SettingsDesk:
             raise Conflict(str(error)) from error
         except StoreUnavailable as error:
             raise StorageUnavailable(str(error)) from error
-        self.problem = None
-        await self._take(loaded)
+        mended, self.problem = self.problem is not None, None
+        await self._take(loaded, mended=mended)
         return loaded
 
     def changes(self, text: str) -> tuple[Settings, list[SettingChange]]:

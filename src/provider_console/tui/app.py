@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from textual import actions
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
+from provider_console.console.words import did_you_mean
 from provider_console.tui.keymap import TITLES
 from provider_console.tui.link import Clock, Link, Opener, Preview
 from provider_console.tui.messages import ModeRequested, StateChanged
 from provider_console.tui.pump import Pump, tick
-from provider_console.tui.safety import ControlFilter, crash_report
+from provider_console.tui.safety import AsciiFilter, ControlFilter, crash_report
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Change, Read, State, Unanswered, reduce
-from provider_console.tui.themes import Themes, textual_theme
+from provider_console.tui.state import Change, Closed, Opening, Read, State, reduce
+from provider_console.tui.themes import Themes, load_themes, stamp, textual_theme
 from provider_console.tui.typing_ahead import TypingAhead
 
 DEFAULT_THEME: Final = "console-dark"
+LOOK_S: Final = 1.0
+"""How often the folders of themes are looked at."""
 
 
 def _screen(mode: str) -> Callable[[], ConsoleScreen]:
@@ -50,6 +58,7 @@ class ConsoleApp(TypingAhead):
         *(Binding(str(digit), f"mode('{name}')", title, show=False) for digit, (name, title) in enumerate(TITLES, 1)),
         Binding("question_mark", "help", "help", key_display="?", tooltip="the keys of this screen"),
         Binding("ctrl+p", "command_palette", "commands", tooltip="every action by name", priority=True),
+        Binding("r", "open_again", "try again", tooltip="open the engine again"),
         Binding("q", "quit", "quit", show=False, tooltip="leave the console; what runs is recorded"),
         Binding("ctrl+q", "quit", "quit", show=False, system=True, priority=True),
     ]
@@ -69,14 +78,14 @@ class ConsoleApp(TypingAhead):
         self.clock = clock
         self.link = Link(clock, self.change, sandbox)
         self._opener = opener
-        self._themes = themes
-        self._preview = preview
+        self._themes = Themes({})
+        self._wanted_theme = preview.theme
+        self._followed: tuple[str | None, str] = (None, preview.glyphs)
+        """Theme and marks as the settings said last."""
         super().__init__()
-        for theme in themes.themes.values():
-            self.register_theme(textual_theme(theme))
         for name in list(self.available_themes):
-            if name not in themes.themes:
-                self.unregister_theme(name)
+            self.unregister_theme(name)
+        self._offer(themes)
         self.theme = preview.theme if preview.theme in themes.themes else DEFAULT_THEME
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -87,6 +96,9 @@ class ConsoleApp(TypingAhead):
 
     def _start(self) -> None:
         self.run_worker(tick(self.clock, self.change), group="clock", exit_on_error=True)
+        self.run_worker(self._watch_themes(), group="themes", exit_on_error=True)
+        for problem in self._themes.problems:
+            self.notify(problem, title="A theme is left out", severity="warning", markup=False)
         self.open(self._opener)
 
     def open(self, opener: Opener) -> None:
@@ -94,16 +106,26 @@ class ConsoleApp(TypingAhead):
         self.run_worker(self._hold(opener), group="console", exclusive=True)
 
     async def _hold(self, opener: Opener) -> None:
+        self.change(Opening(self.clock.wall()))
         try:
             async with opener() as console:
                 self.link.hold(console)
                 who = await console.whoami()
-                self.change(Read(self.clock.wall(), {"open": True, "failure": None, "who": who, "user": who.actor}))
+                self.change(Read(self.clock.wall(), {"open": True, "who": who, "user": who.actor}))
+                self.run_worker(self._offer_themes_of_plugins(console), group="themes of plugins", exclusive=True)
                 await Pump(console, clock=self.clock, tell=self.change).run()
         except ConsoleError as error:
-            self.change(Unanswered(self.clock.wall(), error.message))
+            self.change(Closed(self.clock.wall(), error.message))
         finally:
             self.link.hold(None)
+
+    def action_open_again(self) -> None:
+        """Open the engine again."""
+        self.open(self._opener)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Opening again is for an engine that could not be opened."""
+        return action != "open_again" or (self.state.failure is not None and not self.state.open)
 
     # --- state --------------------------------------------------------------------------------------------------
 
@@ -113,10 +135,70 @@ class ConsoleApp(TypingAhead):
         self.post_message(StateChanged())
 
     def on_state_changed(self) -> None:
-        """Hand the state to what is shown."""
+        """Hand the state to what is shown, and follow the settings of how it is shown."""
+        state, followed = self.state, self._followed
+        self._followed = (state.theme, state.glyphs)
+        if state.theme is not None and followed[0] not in (None, state.theme):
+            self._wear(state.theme)
+        if state.glyphs != followed[1]:
+            # Marks are replaced on the way to the terminal: whatever was painted has to go there anew.
+            self.mutate_reactive(ConsoleApp.theme)
         for screen in self.screen_stack:
             if isinstance(screen, ConsoleScreen):
                 screen.state = self.state
+
+    # --- themes -------------------------------------------------------------------------------------------------
+
+    def _offer(self, themes: Themes) -> None:
+        """Let these themes be chosen; what is painted in one that changed is painted anew."""
+        before, self._themes = self._themes, themes
+        for theme in themes.themes.values():
+            self.register_theme(textual_theme(theme))
+        wearing = before.themes.get(self.theme)
+        if wearing is not None and self.theme not in themes.themes:
+            self.theme = DEFAULT_THEME
+        elif wearing is not None and wearing != themes.themes[self.theme]:
+            self.mutate_reactive(ConsoleApp.theme)
+        for name in before.themes.keys() - themes.themes.keys():
+            self.unregister_theme(name)
+        if before.themes:
+            for problem in themes.problems:
+                if problem not in before.problems:
+                    self.notify(problem, title="A theme is left out", severity="warning", markup=False)
+            if self._wanted_theme != self.theme and self._wanted_theme in themes.themes.keys() - before.themes.keys():
+                self.theme = self._wanted_theme
+
+    def _wear(self, name: str) -> None:
+        """Use the theme of the settings; where there is none of that name, keep this one and say so."""
+        self._wanted_theme = name
+        if name in self._themes.themes:
+            self.theme = name
+        else:
+            hint = did_you_mean(name, self._themes.themes)
+            self.notify(f"there is no theme {name!r}{hint}; {self.theme} is used", severity="warning", markup=False)
+
+    async def _watch_themes(self) -> None:
+        """Read the themes again when a file of theirs changes."""
+        seen = None
+        while True:
+            themes = self._themes
+            now = await asyncio.to_thread(stamp, themes.folders, themes.files)
+            if seen not in (None, now):
+                self._offer(await asyncio.to_thread(load_themes, themes.folders, themes.files))
+            seen = now
+            await self.clock.sleep(LOOK_S)
+
+    async def _offer_themes_of_plugins(self, console: Console) -> None:
+        try:
+            plugins = await console.plugins()
+        except ConsoleError as error:
+            self.notify(error.message, severity="warning", markup=False)
+            return
+        files = tuple(Path(theme) for plugin in plugins if plugin.state == "loaded" for theme in plugin.themes)
+        if files:
+            self._offer(await asyncio.to_thread(load_themes, self._themes.folders, files))
+        if self._wanted_theme not in self._themes.themes:
+            self._wear(self._wanted_theme)
 
     # --- frame --------------------------------------------------------------------------------------------------
 
@@ -134,6 +216,21 @@ class ConsoleApp(TypingAhead):
 
         self.push_screen(HelpScreen(self.screen))
 
+    async def run_action(
+        self,
+        action: str | actions.ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key or a command stands for, or say why this role may not."""
+        _namespace, name, _parameters = actions.parse(action) if isinstance(action, str) else action
+        screen = self.screen
+        refusal = screen.refusal(name) if isinstance(screen, ConsoleScreen) else None
+        if refusal is None:
+            return await super().run_action(action, default_namespace, namespaces)
+        self.notify(refusal, severity="warning", markup=False)
+        return True
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that has a binding here, and the themes."""
         from provider_console.tui.palette import commands
@@ -144,7 +241,8 @@ class ConsoleApp(TypingAhead):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The last filter on the way to the terminal comes last."""
-        return [*super().get_line_filters(), ControlFilter()]
+        marks = [AsciiFilter()] if self.state.glyphs == "ascii" else []
+        return [*super().get_line_filters(), *marks, ControlFilter()]
 
     def _fatal_error(self) -> None:
         """End with a report that shows no local variable (Textual's own does)."""

@@ -11,11 +11,14 @@ from typing import Final
 TITLES: Final = (("health", "Health"), ("execution", "Execution"))
 """The modes in the order of their digits: name and title."""
 
+STOCK: Final = frozenset({"app.focus_next", "app.focus_previous", "screen.copy_text", "screen.minimize"})
+"""Textual's own actions on every screen: no news to anybody, so neither help nor palette names them."""
+
 NEEDS: Final = {
     "check": "check",
     "check_all": "check",
     "switch": "set_provider_enabled",
-    "credential": "set_secret",
+    "set_credential": "set_secret",
     "test_credential": "test_secret",
     "run": "execute",
     "run_again": "execute",

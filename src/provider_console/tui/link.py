@@ -64,5 +64,5 @@ class Link:
             ConsoleError: it is not open yet.
         """
         if self._console is None:
-            raise ConsoleError("the engine is still starting; try again in a second")
+            raise ConsoleError("the engine is not open; wait a second, or press r where it could not be opened")
         return self._console

@@ -1,4 +1,4 @@
-"""The palette: every action that has a binding where one is, and the themes."""
+"""The palette: every action that has a binding where one is, why a role may not, and the themes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from typing import Any
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
+from provider_console.tui.keymap import STOCK
+from provider_console.tui.screens.base import ConsoleScreen
+
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
     """The actions of a screen by their words, then the themes by name."""
     seen: set[str] = set()
-    for _key, binding, enabled, _tooltip in screen.active_bindings.values():
+    for _key, binding, _enabled, _tooltip in screen.active_bindings.values():
         words = binding.tooltip or binding.description
-        if binding.system or not words or not enabled or binding.action in seen or binding.action == "command_palette":
+        if binding.system or not words or binding.action in {*seen, *STOCK, "command_palette"}:
             continue
         seen.add(binding.action)
         shown = binding.key_display or app.get_key_display(binding)
-        yield SystemCommand(binding.description, f"{words} ({shown})", _running(app, screen, binding.action))
+        refusal = screen.refusal(binding.action) if isinstance(screen, ConsoleScreen) else None
+        said = f"{words} ({shown})" if refusal is None else refusal
+        yield SystemCommand(binding.description, said, _running(app, screen, binding.action))
     for name in sorted(app.available_themes):
         yield SystemCommand(f"theme {name}", "change the colours", partial(setattr, app, "theme", name))
 

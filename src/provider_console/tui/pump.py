@@ -21,6 +21,8 @@ SLOW_S: Final = 2.0
 """How often figures and coverage are read while things happen."""
 FEW: Final = 20
 """So many changed providers are read one by one; more, by reading the whole map."""
+SHOWN: Final = ("theme", "glyphs", "charts", "environment")
+"""Settings of `[appearance]` that the terminal follows."""
 PATIENCE_S: Final = 3.0
 """A console that has not answered a read for so long is shown as stale."""
 
@@ -117,13 +119,15 @@ class Pump:
             self._tell(checked)
 
     async def _whole_map(self) -> Mapping[str, Any]:
-        health = await self._console.health()
+        config = await self._console.config()
+        set_now = {setting.key: setting.value for setting in config.settings}
         return {
-            "health": health,
+            "health": await self._console.health(),
             "checks": {key: tuple(value) for key, value in (await self._console.recent_checks()).items()},
             "coverage": tuple(await self._console.coverage()),
             "trends": await self._console.trends(),
-            "config_problem": (await self._console.config()).problem,
+            "config_problem": config.problem,
+            **{name: set_now[key] for name in SHOWN if (key := f"appearance.{name}") in set_now},
         }
 
     async def _read_slowly(self) -> None:

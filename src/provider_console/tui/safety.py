@@ -12,6 +12,8 @@ from rich.text import Text
 from textual.color import Color
 from textual.filter import LineFilter
 
+from provider_console.tui.glyphs import in_ascii
+
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """C0, C1, DEL and the marks that reorder text. A line that reaches the terminal needs none of them."""
 
@@ -22,6 +24,14 @@ class ControlFilter(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments without control characters and links."""
         return [_harmless(segment) for segment in segments]
+
+
+class AsciiFilter(LineFilter):
+    """Our own marks in ASCII, for terminals whose fonts or widths do not go with the symbols."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments with the marks replaced, cell by cell."""
+        return [segment if segment.control else Segment(in_ascii(segment.text), segment.style) for segment in segments]
 
 
 def _harmless(segment: Segment) -> Segment:

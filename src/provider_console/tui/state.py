@@ -15,6 +15,7 @@ from provider_console.console.views import HealthState, Left
 
 if TYPE_CHECKING:
     from provider_console.console.views import (
+        AnalyticsView,
         AttemptView,
         CheckView,
         CoverageEntry,
@@ -104,8 +105,10 @@ class State:
     environment: str = ""
     who: Who | None = None
     open: bool = False
+    opened_at: float | None = None
+    """When the engine was last asked to open."""
     failure: str | None = None
-    """Why the engine could not be opened."""
+    """Why the engine could not be opened, or what it last said in place of an answer."""
     answered_at: float | None = None
     """When the engine last answered."""
     stale_since: float | None = None
@@ -116,6 +119,8 @@ class State:
     figures: FiguresView | None = None
     trends: Mapping[str, TrendView] = field(default_factory=lambda: MappingProxyType({}))
     checks: Mapping[str, tuple[CheckView, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    analytics: Mapping[str, AnalyticsView] = field(default_factory=lambda: MappingProxyType({}))
+    """Figures of the providers that somebody looked at, as they were then."""
     checking: Checking | None = None
     recent: tuple[ExecutionSummary, ...] = ()
     older: tuple[ExecutionSummary, ...] = ()
@@ -129,6 +134,7 @@ class State:
     config_problem: str | None = None
     store_problem: str | None = None
     survey: SurveyView | None = None
+    theme: str | None = None
     glyphs: str = "unicode"
     charts: str = "braille"
 
@@ -169,11 +175,35 @@ class ProvidersRead:
 
 
 @dataclass(frozen=True, slots=True)
+class AnalyticsRead:
+    """The figures of one provider read anew."""
+
+    at: float
+    provider: str
+    figures: AnalyticsView
+
+
+@dataclass(frozen=True, slots=True)
 class Unanswered:
     """The console did not answer in time, or said that it cannot."""
 
     at: float
     failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The console is being opened."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The console could not be opened, or is gone."""
+
+    at: float
+    failure: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +216,10 @@ class CheckAsked:
 
 @dataclass(frozen=True, slots=True)
 class CheckDone:
-    """The checks that were asked for are over."""
+    """Checks that were asked for are over."""
 
     at: float
+    providers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +249,10 @@ Change = (
     | Ticked
     | Read
     | ProvidersRead
+    | AnalyticsRead
     | Unanswered
+    | Opening
+    | Closed
     | CheckAsked
     | CheckDone
     | ContentArrived
@@ -251,7 +285,7 @@ def _read(change: Read, state: State) -> State:
         fields["providers"] = {view.id: view for view in health.providers}
     if "trends" in fields or "checks" in fields:
         fields = {name: _frozen(value) for name, value in fields.items()}
-    return replace(state, answered_at=change.at, stale_since=None, **fields)
+    return replace(state, answered_at=change.at, stale_since=None, **{"failure": None, **fields})
 
 
 def _frozen(value: Any) -> Any:
@@ -261,7 +295,12 @@ def _frozen(value: Any) -> Any:
 @_apply.register
 def _providers_read(change: ProvidersRead, state: State) -> State:
     known = {**state.providers, **{view.id: view for view in change.providers}}
-    return replace(state, answered_at=change.at, stale_since=None, providers=known)
+    return replace(state, answered_at=change.at, stale_since=None, failure=None, providers=known)
+
+
+@_apply.register
+def _analytics_read(change: AnalyticsRead, state: State) -> State:
+    return replace(state, analytics={**state.analytics, change.provider: change.figures})
 
 
 @_apply.register
@@ -270,16 +309,34 @@ def _unanswered(change: Unanswered, state: State) -> State:
 
 
 @_apply.register
-def _check_asked(change: CheckAsked, state: State) -> State:
-    waiting = change.providers | (state.checking.waiting if state.checking else frozenset())
-    total = len(waiting) if state.checking is None else state.checking.total + len(change.providers)
-    started = change.at if state.checking is None else state.checking.started
-    return replace(state, checking=Checking(waiting, total, started))
+def _opening(change: Opening, state: State) -> State:
+    return replace(state, now=change.at, opened_at=change.at, failure=None)
 
 
 @_apply.register
-def _check_done(_change: CheckDone, state: State) -> State:
-    return replace(state, checking=None)
+def _closed(change: Closed, state: State) -> State:
+    return replace(state, now=change.at, open=False, failure=change.failure, checking=None)
+
+
+@_apply.register
+def _check_asked(change: CheckAsked, state: State) -> State:
+    before = state.checking
+    if before is None:
+        return replace(state, checking=Checking(change.providers, len(change.providers), change.at))
+    more = change.providers - before.waiting
+    return replace(state, checking=replace(before, waiting=before.waiting | more, total=before.total + len(more)))
+
+
+@_apply.register
+def _check_done(change: CheckDone, state: State) -> State:
+    return replace(state, checking=_without(state.checking, change.providers))
+
+
+def _without(checking: Checking | None, answered: frozenset[str]) -> Checking | None:
+    """The round without those that answered; None once nobody is waited for."""
+    if checking is None or not checking.waiting - answered:
+        return None
+    return replace(checking, waiting=checking.waiting - answered)
 
 
 @_apply.register
@@ -364,10 +421,7 @@ def _execution_ended(event: events.ExecutionEnded, state: State) -> State:
 def _checked(event: events.HealthChecked, state: State) -> State:
     check = event.check
     kept = (*state.checks.get(check.provider, ()), check)[-CHECKS_KEPT:]
-    checking = state.checking
-    if checking is not None:
-        waiting = checking.waiting - {check.provider}
-        checking = replace(checking, waiting=waiting) if waiting else None
+    checking = _without(state.checking, frozenset({check.provider}))
     state = replace(state, checks={**state.checks, check.provider: kept}, checking=checking)
     if check.passed is False:
         words = f"failed · {check.message or check.error_class or 'no answer'}"
@@ -411,8 +465,15 @@ def _quarantined(event: events.PluginQuarantined, state: State) -> State:
 
 @_apply.register
 def _store_troubled(event: events.StoreTroubled, state: State) -> State:
-    state = replace(state, store_problem=event.problem)
-    return _happened(state, Happening(event.at, "console", "console", event.problem, HealthState.UNHEALTHY))
+    if state.store_problem is None:
+        state = _happened(state, Happening(event.at, "console", "console", event.problem, HealthState.UNHEALTHY))
+    return replace(state, store_problem=event.problem)
+
+
+@_apply.register
+def _store_recovered(event: events.StoreRecovered, state: State) -> State:
+    state = _happened(state, Happening(event.at, "console", "console", "written again", HealthState.HEALTHY))
+    return replace(state, store_problem=None)
 
 
 def _with_run(state: State, execution_id: str, change: Callable[[Run], Run]) -> State:

@@ -39,13 +39,14 @@ class ThemeInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours by token, as #rrggbb."""
+    """Colours by token, as #rrggbb, and where the theme is written."""
 
     name: str
     title: str
     dark: bool
     gate: str
     colours: Mapping[str, str]
+    where: str = ""
 
     def __getitem__(self, token: str) -> str:
         return self.colours[token]
@@ -53,41 +54,37 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class Themes:
-    """The themes that can be used, by name, and why others cannot."""
+    """The themes that can be used, by name, why others cannot, and where they were looked for."""
 
     themes: Mapping[str, Theme]
     problems: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
-def load_themes(folders: Iterable[Path], extra: Sequence[tuple[str, Mapping[str, Any]]] = ()) -> Themes:
-    """The themes that come with the console, then those of folders and of plugins (`extra`: whose, and the table).
+def load_themes(folders: Iterable[Path], files: Iterable[Path] = ()) -> Themes:
+    """The themes that come with the console, then those of folders, then single files (those of plugins).
 
     A later theme of the same name takes the place of an earlier one, but never of one that comes with the console.
     """
+    folders, files = tuple(folders), tuple(files)
     themes: dict[str, Theme] = {}
     problems: list[str] = []
     for file in sorted(shipped().glob("*.toml")):
         theme = read_theme(file)
         themes[theme.name] = theme
     own = frozenset(themes)
-    candidates: list[Theme] = []
-    for folder in folders:
-        for file in theme_files(folder):
-            try:
-                candidates.append(read_theme(file))
-            except ThemeInvalid as problem:
-                problems.append(str(problem))
-    for whose, table in extra:
+    for file in candidates(folders, files):
         try:
-            candidates.append(checked(table, where=whose))
+            theme = read_theme(file)
         except ThemeInvalid as problem:
             problems.append(str(problem))
-    for theme in candidates:
+            continue
         if theme.name in own:
-            problems.append(f"theme {theme.name!r} comes with the console; give yours another name")
+            problems.append(f"{file}: the theme {theme.name} comes with the console; give yours another name")
         else:
             themes[theme.name] = theme
-    return Themes(themes, tuple(problems))
+    return Themes(themes, tuple(problems), folders, files)
 
 
 def shipped() -> Path:
@@ -105,16 +102,20 @@ def theme_files(folder: Path) -> list[Path]:
     return files[:MOST]
 
 
-def stamp(folders: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
-    """What tells whether a theme file of the folders changed: name, modification (ns) and size of each."""
+def candidates(folders: Iterable[Path], files: Iterable[Path] = ()) -> list[Path]:
+    """The theme files of folders, then single ones."""
+    return [*(file for folder in folders for file in theme_files(folder)), *files]
+
+
+def stamp(folders: Iterable[Path], files: Iterable[Path] = ()) -> tuple[tuple[str, int, int], ...]:
+    """What tells whether a theme file changed: name, modification (ns) and size of each."""
     stamps = []
-    for folder in folders:
-        for file in theme_files(folder):
-            try:
-                status = file.stat()
-            except OSError:
-                continue
-            stamps.append((str(file), status.st_mtime_ns, status.st_size))
+    for file in candidates(folders, files):
+        try:
+            status = file.stat()
+        except OSError:
+            continue
+        stamps.append((str(file), status.st_mtime_ns, status.st_size))
     return tuple(stamps)
 
 
@@ -170,7 +171,8 @@ def checked(table: Mapping[str, Any], *, where: str) -> Theme:
         if not isinstance(colours[token], str) or not _COLOUR.fullmatch(colours[token]):
             shown = clean_text(str(colours[token]), 20)
             raise ThemeInvalid(f"{where}: [colours] {token} = {shown!r}: expected a colour such as #8fb0ff")
-    theme = Theme(name, clean_text(title), appearance == "dark", gate, {token: colours[token] for token in TOKENS})
+    known_colours = {token: colours[token] for token in TOKENS}
+    theme = Theme(name, clean_text(title), appearance == "dark", gate, known_colours, where)
     low = too_low(theme)
     if low:
         raise ThemeInvalid(f"{where}: {low[0]}")

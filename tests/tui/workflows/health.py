@@ -75,7 +75,7 @@ BREAKS: Final = Workflow(
         OPEN,
         select("google_translate"),
         coverage(),
-        see("without Google Translate", "nobody takes over"),
+        see("Without Google Translate nobody serves translate en›ar.", "nobody takes over"),
         expect("one thing is served by nobody", lambda state: state.coverage[0].status == "not served"),
         snapshot("coverage-120x40-dark"),
         press("escape"),

@@ -7,19 +7,15 @@ from typing import Final
 
 from provider_console.console.views import HealthState, ProviderView
 from provider_console.tui.glyphs import Glyphs
-from provider_console.tui.ink import Line, Span, faint, head, key, left, line, muted, right, row, strong, wrap
+from provider_console.tui.ink import Line, Span, head, key, left, line, muted, right, row, strong
 from provider_console.tui.pages import strips
-from provider_console.tui.pages.health import state_words
+from provider_console.tui.pages.health import down_for, state_words
+from provider_console.tui.pages.questions import affects, place_of
 from provider_console.tui.pages.words import (
     MISSING,
     clock,
     duration,
     glyph,
-    listed,
-    pair,
-    percent,
-    plural,
-    seconds,
     wall,
 )
 from provider_console.tui.state import State
@@ -35,19 +31,19 @@ def brief(view: ProviderView, state: State, width: int) -> list[Line]:
     second = line(muted("First: "), view.health.first_try or "nothing.", *_press(view))
     hurt = affects(view, state)
     if hurt:
-        second = line(*second, Span(" "), *hurt)
+        second = line(*second, Span("  "), *hurt)
     return [row(left(margin, *first), width=width), row(left(margin, *second), width=width)]
 
 
 def below(view: ProviderView, state: State, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """The detail under the table, from its rule down; what has no room is left out from the bottom."""
     margin = 1 if width < 100 else 2
-    lines: list[Line] = [_rule(width, margin, glyphs), _title(view, state, width, margin, glyphs), ()]
+    lines: list[Line] = [ruled(width, margin, glyphs), _title(view, state, width, margin, glyphs), ()]
     about = _about(view)
     label, at = margin, margin + 11
     beside = width >= 100
     edge = width * 7 // 10
-    for number, (name, value) in enumerate(_facts(view, state)):
+    for number, (name, value) in enumerate(facts(view, state)):
         cells = [left(label, muted(name)), left(at, *value, width=(edge - at - 2) if beside else width - at - margin)]
         if beside and number < len(about):
             cells += [
@@ -57,37 +53,7 @@ def below(view: ProviderView, state: State, width: int, height: int, glyphs: Gly
         lines.append(row(*cells, width=width))
     room = height - len(lines) - 1
     if room > 0:
-        lines += [(), *_events(view, state, width, margin, min(room, 4))]
-    return lines[:height]
-
-
-def aside(view: ProviderView, state: State, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """The detail beside the table, for a wide terminal."""
-    health = view.health
-    lines: list[Line] = [
-        row(
-            left(0, head(view.name), Span("  "), glyph(health.state, glyphs), Span(" "), state_words(view, state)),
-            right(width, muted("breaker "), health.breaker),
-            width=width,
-        )
-    ]
-    lines += wrap(line(muted(why(view))), width, limit=2)
-    lines += [(), *_score(view, width, glyphs), (), *_response(view, state, width, glyphs)]
-    seen = state.checks.get(view.id, ())
-    failed = sum(check.passed is False for check in seen)
-    counted = line(strong(f"{len(seen) - failed}"), muted(" good · "), Span(str(failed), "bad" if failed else "faint"))
-    lines += [
-        (),
-        row(left(0, head("Last 60 checks")), right(width, *counted, muted(" failed")), width=width),
-        strips.checks(seen, min(60, width), glyphs),
-        (),
-        line(head("About")),
-    ]
-    for name, value in (*_about(view), *_more(view)):
-        lines.append(row(left(0, muted(name)), left(13, *value, width=width - 13), width=width))
-    lines += [(), line(head("What to do"))]
-    for name, value in _facts(view, state)[1:3]:
-        lines.append(row(left(0, muted(name)), left(13, *value, width=width - 13), width=width))
+        lines += [(), *happened(view, state, width, margin, min(room, 4))]
     return lines[:height]
 
 
@@ -99,7 +65,7 @@ def why(view: ProviderView) -> str:
     health = view.health
     if health.state is HealthState.HEALTHY:
         return "nothing is wrong"
-    parts = [health.last_error_class, health.last_error, _place(view)]
+    parts = [health.last_error_class, health.last_error, place_of(view.base_url)]
     if not health.last_error_class and not health.last_error:
         parts = [health.why]
     if health.failures_in_a_row > 1:
@@ -107,36 +73,8 @@ def why(view: ProviderView) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _place(view: ProviderView) -> str | None:
-    return None if view.base_url is None else view.base_url.partition("://")[2].partition("/")[0]
-
-
-def affects(view: ProviderView, state: State) -> Line:
-    """What nobody else serves, and who takes the rest; empty where it serves nothing that anybody wants."""
-    alone, others = [], 0
-    heirs: dict[str, None] = {}
-    for entry in state.coverage:
-        if view.id not in entry.providers and view.id not in entry.down:
-            continue
-        rest = [name for name in entry.providers if name != view.id]
-        if rest:
-            others += 1
-            heirs[state.name_of(rest[0])] = None
-        else:
-            alone.append(pair(entry.capability))
-    parts: list[Span | str] = []
-    if alone:
-        parts += [
-            listed(alone, most=2),
-            muted(" has no other provider" if len(alone) == 1 else " have no other provider"),
-        ]
-    if others:
-        said = f"{others} more go to " if alone else f"{others} would go to "
-        parts += [muted(f" · {said}" if alone else said), listed(heirs, most=2)]
-    return line(*parts)
-
-
-def _facts(view: ProviderView, state: State) -> list[tuple[str, Line]]:
+def facts(view: ProviderView, state: State) -> list[tuple[str, Line]]:
+    """Why, what to try first, what it affects, how it scores."""
     tried = view.health.first_try
     return [
         ("why", line(why(view))),
@@ -153,7 +91,7 @@ def _press(view: ProviderView) -> Line:
         case HealthState.OFF:
             return line(muted(" Press "), key("d"), muted("."))
         case HealthState.HELD if view.credential is not None and not view.credential.present:
-            return line(muted(" Press "), key("s"), muted(" to store it."))
+            return line(muted(" Press "), key("s"), muted("."))
     return line(muted(" Then press "), key("c"), muted(" to check."))
 
 
@@ -166,27 +104,35 @@ def _sum(view: ProviderView) -> Line:
 
 
 def _about(view: ProviderView) -> list[tuple[str, Line]]:
-    credential = view.credential
-    stored = line(muted("none needed"))
-    if credential is not None:
-        age = "" if credential.age_ms is None else f", set {duration(credential.age_ms)} ago"
-        there = f" in {credential.backend or 'the environment'}{age}" if credential.present else " is missing"
-        stored = line(credential.name, muted(there))
     return [
         ("kind", line(", ".join(view.categories))),
         ("source", line(", ".join(view.sources) or MISSING)),
         ("tier", line(view.tier)),
-        ("key", stored),
+        ("key", credential(view)),
     ]
 
 
-def _more(view: ProviderView) -> list[tuple[str, Line]]:
-    models = line(muted("the provider's own")) if not view.models else line(listed(view.models, most=2))
-    return [("driver", line(view.driver)), ("models", models), ("region", line(view.region or faint(MISSING)))]
+def credential(view: ProviderView) -> Line:
+    """Name, place and age of its credential."""
+    known = view.credential
+    if known is None:
+        return line(muted("none needed"))
+    if not known.present:
+        return line(known.name, Span(" is missing", "held"))
+    age = "" if known.age_ms is None else f", set {duration(known.age_ms)} ago"
+    return line(known.name, muted(f" in {known.backend or 'the environment'}{age}"))
+
+
+def titled(view: ProviderView, state: State, glyphs: Glyphs) -> Line:
+    """Name and state; since when where it is down."""
+    words = state_words(view, state)
+    if view.health.state is HealthState.UNHEALTHY and not words.text.startswith("checking"):
+        words = words._replace(text=down_for(view, state.now))
+    return line(head(view.name), Span("  "), glyph(view.health.state, glyphs), Span(" "), words)
 
 
 def _title(view: ProviderView, state: State, width: int, margin: int, glyphs: Glyphs) -> Line:
-    said = (head(view.name), Span("  "), glyph(view.health.state, glyphs), Span(" "), state_words(view, state))
+    said = titled(view, state, glyphs)
     at = wall(view.health.retry_at)
     if at is None or at <= state.now or width < 100:
         return row(left(margin, *said), right(width - margin, muted("breaker "), view.health.breaker), width=width)
@@ -199,40 +145,8 @@ def _title(view: ProviderView, state: State, width: int, margin: int, glyphs: Gl
     )
 
 
-def _score(view: ProviderView, width: int, glyphs: Glyphs) -> list[Line]:
-    terms = view.health.terms
-    lines = [
-        row(left(0, head("Score")), right(width, strong(f"{view.health.score:.0f}"), muted(" of 100")), width=width)
-    ]
-    for name, value, most in (
-        ("base", terms.base, 40),
-        ("response", terms.response, 30),
-        ("reliability", terms.reliability, 30),
-    ):
-        lines.append(
-            row(
-                left(0, muted(name)),
-                right(18, f"{value:.1f}"),
-                left(18, muted(f" / {most}")),
-                left(25, *strips.bar(value / most, 20, glyphs)),
-                width=width,
-            )
-        )
-    return lines
-
-
-def _response(view: ProviderView, state: State, width: int, glyphs: Glyphs) -> list[Line]:
-    health = view.health
-    figures = line(muted("p50 "), seconds(health.p50_ms), muted("  p95 "), seconds(health.p95_ms))
-    lines = [row(left(0, head("Response time, s")), right(width, *figures), width=width)]
-    drawn = strips.trend(state.trends.get(view.id), 12, glyphs)
-    if drawn:
-        lines.append(row(left(0, *drawn), left(14, muted("the last hour, 5 min a cell")), width=width))
-    lines.append(row(left(0, muted("success")), left(13, f"{percent(health.success_rate)} %"), width=width))
-    return lines
-
-
-def _events(view: ProviderView, state: State, width: int, margin: int, most: int) -> Sequence[Line]:
+def happened(view: ProviderView, state: State, width: int, margin: int, most: int) -> Sequence[Line]:
+    """The last things that happened to it, newest first."""
     own = [happening for happening in state.happenings if happening.subject == view.id][-most:]
     return [
         row(
@@ -245,17 +159,6 @@ def _events(view: ProviderView, state: State, width: int, margin: int, most: int
     ]
 
 
-def _rule(width: int, margin: int, glyphs: Glyphs) -> Line:
+def ruled(width: int, margin: int, glyphs: Glyphs) -> Line:
+    """A rule between the margins."""
     return row(left(margin, Span(glyphs.rule * (width - 2 * margin), "rule")), width=width)
-
-
-def dies(view: ProviderView, state: State) -> list[Line]:
-    """What happens where a provider is switched off: the words of the question that is asked before."""
-    hurt = affects(view, state)
-    lines = [line(f"{view.name} gets no more requests and no more checks, until it is switched on again.")]
-    if hurt:
-        lines.append(hurt)
-    running = sum(run.report is None and view.id in run.providers for run in state.runs.values())
-    if running:
-        lines.append(line(muted(f"{plural(running, 'execution')} under way may still end there.")))
-    return lines

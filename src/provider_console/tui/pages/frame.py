@@ -1,12 +1,15 @@
-"""The right end of the navigation: the tally of states, the environment and the user."""
+"""The frame: the right end of the navigation, and under it what is wrong with the console itself."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import Final
 
 from provider_console.console.views import HealthState
 from provider_console.tui.glyphs import Glyphs
-from provider_console.tui.ink import Line, Span, line, muted
+from provider_console.tui.ink import Line, Span, left, line, muted, row, wrap
+from provider_console.tui.pages.words import clock, plural
 from provider_console.tui.state import State
 
 WORST_FIRST: Final = (
@@ -21,7 +24,7 @@ WORST_FIRST: Final = (
 def standing(state: State, width: int, glyphs: Glyphs) -> Line:
     """How many are in which state, and who is here where; what has no room is left out."""
     parts: list[Span] = []
-    counts = {which: sum(view.health.state is which for view in state.providers.values()) for which, *_ in WORST_FIRST}
+    counts = Counter(view.health.state for view in state.providers.values())
     known = state.health is not None
     for which, word, ink in WORST_FIRST:
         if not known or not counts[which] or (which is HealthState.HEALTHY and width < 100):
@@ -38,3 +41,53 @@ def standing(state: State, width: int, glyphs: Glyphs) -> Line:
         if width >= 160 and state.who is not None:
             parts.append(muted(f" {state.who.role.replace('_', ' ')}"))
     return line(*parts)
+
+
+def banners(state: State, width: int, glyphs: Glyphs) -> list[Line]:
+    """What is wrong with the console itself: the configuration, the engine, the database."""
+    margin = 1 if width < 100 else 2
+    lines: list[Line] = []
+    if state.stale_since is not None and state.open:
+        answered_at = state.answered_at or state.stale_since
+        title = f"{max(0.0, state.now - answered_at):.1f} s without the engine"
+        said = line(muted("figures are from "), clock(answered_at), muted("; keys still answer."))
+        if state.failure:
+            said = line(f"{state.failure} ", *said)
+        lines += _banner(Span(f"{glyphs.degraded} {title}", "warn", bold=True), said, width, margin)
+    if state.config_problem:
+        place, problem, others = first_problem(state.config_problem)
+        more = f" {plural(others, 'other problem')}." if others else ""
+        said = line(f"{problem}.", muted(f"{more} The last good configuration stays in force."))
+        lines += _banner(Span(f"{glyphs.unhealthy} {place}", "bad", bold=True), said, width, margin)
+    if state.store_problem:
+        said = line(f"{state.store_problem}.", muted(" The rest goes on; rows wait in memory."))
+        lines += _banner(Span(f"{glyphs.degraded} nothing is recorded", "warn", bold=True), said, width, margin)
+    return lines
+
+
+def _banner(title: Span, said: Line, width: int, margin: int) -> list[Line]:
+    """A title and what is to be said of it beside, in at most two lines; in one where the terminal is narrow."""
+    if width < 100:
+        return [row(left(margin, title, Span("  "), *said, width=width - 2 * margin), width=width)]
+    at = margin + 36
+    first, *rest = wrap(said, width - margin - at, limit=2)
+    return [row(left(margin, title), left(at, *first), width=width), *(row(left(at, *p), width=width) for p in rest)]
+
+
+_PLACE: Final = re.compile(r"(?P<file>[^:\n]*?):(?P<line>\d+):(?:(?P<column>\d+):)? ?(?P<said>.*)", re.DOTALL)
+
+
+def first_problem(problem: str) -> tuple[str, str, int]:
+    """The place of the first of some problems, what it is, and how many others there are.
+
+    >>> first_problem("/etc/pc/config.toml:14:9: engine.max_retrys: unknown key\\nconfig.toml:15:1: no")
+    ('config.toml line 14, column 9', 'engine.max_retrys: unknown key', 1)
+    """
+    first, *others = problem.splitlines() or [problem]
+    found = _PLACE.fullmatch(first)
+    if found is None:
+        return "configuration", first.rstrip("."), len(others)
+    place = f"{found['file'].rpartition('/')[2]} line {found['line']}"
+    if found["column"]:
+        place += f", column {found['column']}"
+    return place, found["said"].rstrip("."), len(others)

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, TypeGuard
 
 from provider_console.console.views import HealthState, ProviderView
 from provider_console.console.words import did_you_mean
 from provider_console.tui.glyphs import Glyphs
-from provider_console.tui.ink import Cell, Line, Span, faint, head, key, left, line, muted, right, row, strong
+from provider_console.tui.ink import Cell, Line, Span, faint, head, left, muted, right, row
 from provider_console.tui.pages import strips
+from provider_console.tui.pages.progress import shown_checking
 from provider_console.tui.pages.words import (
     MISSING,
     ORDER,
     STATE,
-    ago,
+    brief,
     clock,
     duration,
-    figure,
     glyph,
-    pair,
     percent,
-    plural,
     quiet,
     seconds,
     wall,
@@ -40,6 +38,8 @@ class Entry:
     name: str
     view: ProviderView | None
     group: int = 0
+    tied: bool = False
+    """Whether two have the same score in whole points, so that a decimal is needed to tell them apart."""
 
 
 class Columns(NamedTuple):
@@ -77,10 +77,11 @@ def columns(width: int) -> Columns:
 
 def settled(state: State) -> bool:
     """Whether the first round of checks is over: each provider that is on has been heard of."""
-    return state.health is not None and all(_heard_of(view) for view in state.providers.values())
+    return state.health is not None and all(heard_of(view) for view in state.providers.values())
 
 
-def _heard_of(view: ProviderView) -> bool:
+def heard_of(view: ProviderView) -> bool:
+    """Whether a check has said anything of it, or none will."""
     health = view.health
     return not view.enabled or health.state is not HealthState.UNKNOWN or health.last_check is not None
 
@@ -100,7 +101,16 @@ def entries(state: State, needle: str = "") -> list[Entry]:
         else:
             named.sort(key=lambda entry: entry.name.casefold())
     words = needle.casefold().split()
-    return [entry for entry in named if all(word in _haystack(entry) for word in words)] if words else named
+    left_over = [entry for entry in named if all(word in _haystack(entry) for word in words)] if words else named
+    points = [round(entry.view.health.score) for entry in left_over if ranked(entry.view)]
+    if len(set(points)) == len(points):
+        return left_over
+    return [replace(entry, tied=True) for entry in left_over]
+
+
+def ranked(view: ProviderView | None) -> TypeGuard[ProviderView]:
+    """Whether a provider is in the order at all."""
+    return view is not None and view.health.state in (HealthState.HEALTHY, HealthState.DEGRADED)
 
 
 def _worst_first(entry: Entry) -> tuple[int, float, str]:
@@ -118,118 +128,7 @@ def _haystack(entry: Entry) -> str:
     return " ".join(words).casefold()
 
 
-# --- the page ------------------------------------------------------------------------------------------------------
-
-
-def headline(state: State, width: int, glyphs: Glyphs) -> list[Line]:
-    """The sentence that answers the question, and the figures under it."""
-    margin = 1 if width < 100 else 2
-    if state.failure is not None and not state.open:
-        return [
-            row(
-                left(margin, Span(f"{glyphs.unhealthy} The engine could not be opened. ", "bad", bold=True)),
-                width=width,
-            ),
-            row(left(margin, Span(state.failure)), width=width),
-        ]
-    if not settled(state):
-        return _checking(state, width, margin, glyphs)
-    sentence = _served(state)
-    trouble = sum(view.health.state in TROUBLED for view in state.providers.values())
-    if trouble:
-        needs = "needs" if trouble == 1 else "need"
-        of = f" {trouble:,} of {plural(len(state.providers), 'provider')} {needs} attention."
-        sentence = line(*sentence, of)
-    return [
-        row(left(margin, *sentence), right(width - margin, *_moments(state, width)), width=width),
-        row(left(margin, *_figures(state, width)), width=width),
-    ]
-
-
-def _checking(state: State, width: int, margin: int, glyphs: Glyphs) -> list[Line]:
-    on = [view for view in state.providers.values() if view.enabled]
-    total = len(on) or len(state.names)
-    answered = sum(_heard_of(view) for view in on)
-    first = line(head(f"Checking {plural(total, 'provider')}."), f" {answered:,} answered." if on else " Starting …")
-    room = max(10, width * 54 // 100)
-    share = answered / total if total else 0.0
-    said = line(strong(f"{answered:,}"), muted(f" of {total:,}"))
-    return [
-        row(left(margin, *first), width=width),
-        row(left(margin, *strips.bar(share, room, glyphs)), left(margin + room + 2, *said), width=width),
-    ]
-
-
-def _served(state: State) -> Line:
-    unserved = [pair(entry.capability) for entry in state.coverage if entry.status == "not served"]
-    if not state.coverage:
-        return line(head("Nothing to serve yet."))
-    if not unserved:
-        return line(head("Everything is served."))
-    if len(unserved) == len(state.coverage):
-        return line(Span("Nothing is served.", "bad", bold=True))
-    named = ", ".join(unserved[:2]) + (f" and {len(unserved) - 2} more" if len(unserved) > 2 else "")
-    return line(head("Served, except "), Span(named, "bad", bold=True), head("."))
-
-
-def _moments(state: State, width: int) -> Line:
-    if state.checking is not None:
-        done = state.checking.total - len(state.checking.waiting)
-        return line(strong(f"{done:,}"), muted(f" of {state.checking.total:,} checked"))
-    health = state.health
-    due = None if health is None else wall(health.next_health_check)
-    upcoming = "" if due is None else duration(max(0.0, due - state.now) * 1000)
-    if width < 100:
-        return line(muted("next "), upcoming) if upcoming else ()
-    checked = "" if health is None or health.last_health_check is None else ago(health.last_health_check, state.now)
-    parts: list[Span | str] = []
-    if checked:
-        parts += [muted("checked "), checked, muted(" ago")]
-    if upcoming:
-        parts += [muted(" · next in " if parts else "next in "), upcoming]
-    return line(*parts)
-
-
-def _figures(state: State, width: int) -> Line:
-    figures = state.figures
-    if figures is None:
-        return line(faint(MISSING))
-    minutes = duration(figures.window_ms).replace(" m", " min")
-    if not figures.executions:
-        return line(muted(f"No execution in the last {minutes}."))
-    if width < 110:
-        parts: list[Span | str] = [f"{percent(figures.success_rate)} %", muted(" of "), figure(figures.executions)]
-        parts += [muted(f" in {minutes} succeeded · "), figure(figures.saved_by_fallback), muted(" saved by fallback")]
-        return line(*parts)
-    parts = [muted(f"Last {minutes}: "), f"{percent(figures.success_rate)} %", muted(" of ")]
-    parts += [figure(figures.executions), muted(" executions succeeded · "), figure(figures.saved_by_fallback)]
-    parts += [muted(" saved by fallback · median "), f"{seconds(figures.median_ms)} s"]
-    if figures.cost is not None:
-        parts += [muted(" · cost "), f"${figures.cost:,.2f}"]
-    return line(*parts)
-
-
-def banners(state: State, width: int, glyphs: Glyphs) -> list[Line]:
-    """What is wrong with the console itself: the configuration, the engine, the database."""
-    margin = 1 if width < 100 else 2
-    lines: list[Line] = []
-    if state.stale_since is not None and state.open:
-        since = f"{max(0.0, state.now - state.stale_since):.1f} s without the engine"
-        from_ = f"   figures are from {clock(state.answered_at)}; keys still answer" if state.answered_at else ""
-        lines.append(
-            row(left(margin, Span(f"{glyphs.degraded} {since}", "warn", bold=True), muted(from_)), width=width)
-        )
-    if state.config_problem:
-        said = line(
-            Span(f"{glyphs.unhealthy} configuration ", "bad", bold=True),
-            state.config_problem,
-            muted(" The last good one stays in force."),
-        )
-        lines.append(row(left(margin, *said), width=width))
-    if state.store_problem:
-        said = line(Span(f"{glyphs.degraded} nothing is recorded ", "warn", bold=True), state.store_problem)
-        lines.append(row(left(margin, *said), width=width))
-    return lines
+# --- the rows --------------------------------------------------------------------------------------------------
 
 
 def header(width: int, glyphs: Glyphs, *, ruled: bool) -> list[Line]:
@@ -261,7 +160,7 @@ def provider_row(entry: Entry, state: State, width: int, glyphs: Glyphs, *, sele
         cells = [
             left(at.mark, faint(glyphs.unknown)),
             left(at.name, Span(entry.name, "head" if selected else "text", bold=selected), width=at.name_width),
-            left(at.state, faint("checking …"), width=at.state_width),
+            left(at.state, faint("checking …" if state.failure is None else "not known"), width=at.state_width),
             right(at.score, faint(MISSING)),
         ]
         return row(*cells, *_unknown(at, glyphs), width=width)
@@ -272,7 +171,7 @@ def provider_row(entry: Entry, state: State, width: int, glyphs: Glyphs, *, sele
         left(at.mark, glyph(health.state, glyphs)),
         left(at.name, Span(entry.name, "head" if bold else "text", bold=bold), width=at.name_width),
         left(at.state, state_words(view, state), width=at.state_width),
-        right(at.score, _score(view)),
+        right(at.score, _score(view, tied=entry.tied)),
     ]
     cells += _measured(entry.key, view, state, at, glyphs)
     return row(*cells, width=width)
@@ -308,23 +207,24 @@ def _measured(name: str, view: ProviderView, state: State, at: Columns, glyphs: 
     return cells
 
 
-def _score(view: ProviderView) -> Span:
-    if view.health.state in (HealthState.HEALTHY, HealthState.DEGRADED):
-        return Span(f"{view.health.score:.0f}", bold=view.health.state is HealthState.DEGRADED)
-    return faint(MISSING)
+def _score(view: ProviderView, *, tied: bool) -> Span:
+    if not ranked(view):
+        return faint(MISSING)
+    # Several that are nearly perfect would all show 100.
+    return Span(f"{view.health.score:.{int(tied)}f}", bold=view.health.state is HealthState.DEGRADED)
 
 
 def state_words(view: ProviderView, state: State) -> Span:
     """A state in words, with what happens next."""
     health = view.health
     _word, ink = STATE[health.state]
-    if state.checking is not None and view.id in state.checking.waiting:
+    if (checking := shown_checking(state)) is not None and view.id in checking.waiting:
         return faint("checking …")
     match health.state:
         case HealthState.HEALTHY:
             return muted("healthy")
         case HealthState.UNHEALTHY:
-            return Span(f"{down_for(view, state.now)}{_next(view, state.now)}", ink, bold=True)
+            return Span(f"{down_for(view, state.now, brief)}{_next(view, state.now)}", ink, bold=True)
         case HealthState.DEGRADED:
             return Span(f"degraded · {_degraded(view, state)}", ink)
         case HealthState.HELD:
@@ -334,15 +234,15 @@ def state_words(view: ProviderView, state: State) -> Span:
     return faint(health.why)
 
 
-def down_for(view: ProviderView, now: float) -> str:
+def down_for(view: ProviderView, now: float, spoken: Callable[[float], str] = duration) -> str:
     """`down 2 m 06 s`, counted from when it began."""
     since = wall(view.health.since)
-    return "down" if since is None or now - since < 1 else f"down {duration((now - since) * 1000)}"
+    return "down" if since is None or now - since < 1 else f"down {spoken((now - since) * 1000)}"
 
 
 def _next(view: ProviderView, now: float) -> str:
     at = wall(view.health.retry_at)
-    return "" if at is None or at <= now else f" · retry in {duration((at - now) * 1000)}"
+    return "" if at is None or at <= now else f" · retry in {brief((at - now) * 1000)}"
 
 
 def _degraded(view: ProviderView, state: State) -> str:
@@ -351,7 +251,7 @@ def _degraded(view: ProviderView, state: State) -> str:
         return f"p95 up {health.p95_ms / trend.median_day_ms:.1f}×"
     at = wall(health.retry_at)
     if at is not None and at > state.now:
-        return f"{health.why.partition(' · ')[0]} · back in {duration((at - state.now) * 1000)}"
+        return f"{health.why.partition(' · ')[0]} · back in {brief((at - state.now) * 1000)}"
     return health.why
 
 
@@ -373,7 +273,7 @@ def nothing_found(state: State, needle: str, width: int) -> list[Line]:
     parts: list[Span | str] = [head("Filter found nothing"), muted("   / "), needle, muted(" matches no provider. ")]
     if hint:
         parts.append(muted(f"{hint[:1].upper()}{hint[1:]}. "))
-    return [(), row(left(margin, *parts, key(" esc"), muted(" clears the filter")), width=width)]
+    return [(), row(left(margin, *parts), width=width)]
 
 
 def just_now(state: State, width: int, most: int, glyphs: Glyphs) -> Sequence[Line]:
@@ -398,6 +298,7 @@ def rule(width: int, glyphs: Glyphs) -> Line:
     return row(left(margin, Span(glyphs.rule * (width - 2 * margin), "rule")), width=width)
 
 
-def section(title: str, width: int, glyphs: Glyphs) -> list[Line]:
-    """The title of a section and the rule under it."""
-    return [row(left(1 if width < 100 else 2, head(title)), width=width), rule(width, glyphs)]
+def section(title: str, width: int, glyphs: Glyphs, *, aside: Line = ()) -> list[Line]:
+    """The title of a section with what stands at its right end, and the rule under it."""
+    margin = 1 if width < 100 else 2
+    return [row(left(margin, head(title)), right(width - margin, *aside), width=width), rule(width, glyphs)]

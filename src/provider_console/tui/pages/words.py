@@ -49,6 +49,15 @@ def duration(ms: float) -> str:
     return MISSING
 
 
+def brief(ms: float) -> str:
+    """A span in its largest unit alone, for where there is little room.
+
+    >>> [brief(ms) for ms in (340, 14_200, 126_000, 7_260_000, 200_000_000)]
+    ['0.3 s', '14 s', '2 m', '2 h', '2 d']
+    """
+    return " ".join(duration(ms).split()[:2])
+
+
 def seconds(ms: float | None, decimals: int = 2) -> str:
     """Milliseconds as seconds without their unit, which stands in the header.
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.reactive import reactive
 from textual.screen import Screen
 
 from provider_console.console.errors import ConsoleError
+from provider_console.console.words import clean_text
 from provider_console.tui.glyphs import Glyphs, glyphs
+from provider_console.tui.ink import Line, line, wrap
 from provider_console.tui.keymap import NEEDS, TITLES
 from provider_console.tui.link import Link
-from provider_console.tui.pages.frame import standing
+from provider_console.tui.pages.frame import banners, standing
 from provider_console.tui.state import State
 from provider_console.tui.widgets.keys import Key, Keys
+from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.nav import Nav
 
 if TYPE_CHECKING:
@@ -53,6 +57,7 @@ class ConsoleScreen(Screen[None]):
         yield Nav(TITLES, self.MODE)
         yield from self.body()
         yield Keys()
+        yield Lines(self._too_small, id="small")
 
     def body(self) -> ComposeResult:
         """What the mode shows between the navigation and the keys."""
@@ -80,12 +85,22 @@ class ConsoleScreen(Screen[None]):
         if self.is_mounted:
             self._show_all()
 
+    def _too_small(self, width: int, height: int) -> list[Line]:
+        columns, rows = MINIMUM
+        said = f"This terminal is {self.size.width} by {self.size.height}; the console needs {columns} by {rows}."
+        return wrap(line(said), width, limit=max(1, height))
+
     def _show_all(self) -> None:
         if not self.query(Nav):
             # The program is being left, and what happens meanwhile is still told.
             return
+        # It lies over the rest, which keeps its focus and its selection.
+        self.set_class(self.size.width < MINIMUM[0] or self.size.height < MINIMUM[1], "-small")
         self.query_one(Nav).show(
-            standing(self.state, self.size.width, self.glyphs), rule=self.glyphs.rule, accent=self.glyphs.bar
+            standing(self.state, self.size.width, self.glyphs),
+            rule=self.glyphs.rule,
+            accent=self.glyphs.bar,
+            notes=banners(self.state, self.size.width, self.glyphs),
         )
         self.show_keys()
         self.show()
@@ -100,31 +115,47 @@ class ConsoleScreen(Screen[None]):
             if not binding.show or not binding.description:
                 continue
             display = binding.key_display or self.app.get_key_display(binding)
-            key = Key(display, binding.description, binding.action, enabled, last=binding.action == "help")
+            key = Key(display, self.label(binding), binding.action, enabled, last=binding.action == "help")
             if binding.action == "command_palette":
                 palette = key._replace(display="ctrl+p")
             elif all(known.action != key.action for known in keys):
                 keys.append(key)
         self.query_one(Keys).show(keys, palette)
 
+    def label(self, binding: Binding) -> str:
+        """What a key does just now, in the last row."""
+        return binding.description
+
     async def on_keys_pressed(self, message: Keys.Pressed) -> None:
         """A key was clicked."""
         await self.run_action(message.action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """None, muted, where the role may not: what it needs is said when it is tried."""
+        """None, muted, where the role may not: what it needs is said in the help and when it is tried."""
+        return None if self.refusal(action) else True
+
+    def refusal(self, action: str) -> str | None:
+        """Why this role may not do this, in words; None where it may."""
         method = NEEDS.get(action)
-        return None if method is not None and self.state.may(method) else True
+        needed = None if method is None else self.state.may(method)
+        if needed is None or self.state.who is None:
+            return None
+        return f"{str(method).replace('_', ' ')} {needed}; you are {self.state.who.role.replace('_', ' ')}"
 
     # --- the console --------------------------------------------------------------------------------------------
 
-    def ask(self, question: Awaitable[Any], *, group: str = "ask") -> None:
-        """Run something of the console beside the keys; what it refuses is said."""
+    def tell(self, said: str, *, well: bool = True) -> None:
+        """Say what became of something."""
+        self.app.notify(clean_text(said), severity="information" if well else "warning", markup=False)
+
+    def ask(self, question: Awaitable[Any], *, group: str = "ask", quietly: bool = False) -> None:
+        """Run something of the console beside the keys; what it refuses is said, unless `quietly`."""
 
         async def answered() -> None:
             try:
                 await question
             except ConsoleError as error:
-                self.notify(error.message, severity="error", markup=False)
+                if not quietly:
+                    self.app.notify(clean_text(error.message), severity="error", markup=False)
 
         self.run_worker(answered(), group=group)

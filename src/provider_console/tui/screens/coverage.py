@@ -31,10 +31,13 @@ class CoverageScreen(ConsoleScreen):
         yield Lines(id="headline")
         yield Table(id="coverage", cursor_glyph=self.glyphs.cursor)
 
+    def _asked(self) -> str:
+        return "Who" if self._chosen is None else f"Without {self.state.name_of(self._chosen)}"
+
     def show(self) -> None:
         """Put the state on the screen."""
         state, glyphs = self.state, self.glyphs
-        said = coverage.headline(state)
+        said = coverage.headline(state, self._chosen)
         self.query_one("#headline", Lines).show(lambda width, _height: [(), row(left(2, *said), width=width), ()])
         self.query_one("#coverage", Table).fill(
             [
@@ -44,10 +47,10 @@ class CoverageScreen(ConsoleScreen):
                         entry, state, width, glyphs, chosen=self._chosen
                     ),
                 )
-                for entry in coverage.ordered(state)
+                for entry in coverage.ordered(state, self._chosen)
             ],
             lambda width: [
-                row(left(4, muted("To serve")), right(40, muted("Could")), left(43, muted("Who")), width=width),
+                row(left(4, muted("To serve")), right(40, muted("Could")), left(43, muted(self._asked())), width=width),
                 health.rule(width, glyphs),
             ],
         )

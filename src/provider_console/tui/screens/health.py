@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from provider_console.console.views import HealthState, ProviderView
+from provider_console.console.views import ProviderView
 from provider_console.tui.ink import Line
 from provider_console.tui.messages import FormRequested
-from provider_console.tui.pages import coverage, detail, health
-from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import CheckAsked, CheckDone
+from provider_console.tui.pages import coverage, detail, headline, health, portrait
+from provider_console.tui.screens.provider import ProviderScreen
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
 
+TALL = 50
+"""From so many rows on two blank ones stand before a section."""
 SHORT = 30
 """Below so many rows the blanks and all but two lines of the detail go."""
 
 
-class HealthScreen(ConsoleScreen):
+class HealthScreen(ProviderScreen):
     """Providers, worst first, and what to do about the one that is selected."""
 
     MODE = "health"
     CSS_PATH = "health.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "check", "check now", tooltip="probe the selected provider"),
         Binding("C", "check_all", "check all", show=False, tooltip="probe every provider"),
-        Binding("d", "switch", "disable", tooltip="switch the selected provider off or on; kept over restarts"),
-        Binding("v", "coverage", "coverage", tooltip="who could serve what, and what breaks if the selected one dies"),
         Binding("x", "execute", "execute", show=False, tooltip="execute what the selected provider does"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only the providers that match"),
         Binding("escape", "unfilter", "show all", show=False, tooltip="clear the filter"),
@@ -41,7 +40,9 @@ class HealthScreen(ConsoleScreen):
     def __init__(self) -> None:
         super().__init__()
         self._needle = ""
-        self._rows: list[health.Entry] = []
+        self._entries: list[health.Entry] = []
+        self._rows: list[Row] = []
+        self._ordered = False
         self._rows_of: tuple[object, ...] = ()
 
     def body(self) -> ComposeResult:
@@ -61,129 +62,91 @@ class HealthScreen(ConsoleScreen):
         """The provider under the cursor."""
         return self.state.providers.get(self.query_one("#providers", Table).cursor or "")
 
+    @property
+    def _short(self) -> bool:
+        return self.size.height < SHORT
+
+    @property
+    def _wide(self) -> bool:
+        return self.size.width >= detail.ASIDE
+
     def show(self) -> None:
         """Put the state on the screen."""
-        state, glyphs = self.state, self.glyphs
-        short = self.size.height < SHORT
-        wide = self.size.width >= detail.ASIDE
-        self.query_one("#headline", Lines).show(lambda width, _height: self._top(width, short=short))
+        state = self.state
         # Sorting is for news of providers, not for each second that passes.
-        wanted = (state.providers, state.names, self._needle)
+        wanted = (state.providers, state.names, self._needle, self._short)
         if wanted != self._rows_of:
-            self._rows, self._rows_of = health.entries(state, self._needle), wanted
+            self._entries, self._rows_of = health.entries(state, self._needle), wanted
+            groups = not self._short
+            self._rows = [Row(each.key, partial(self._painted, each), each.group * groups) for each in self._entries]
+        self.query_one("#headline", Lines).show(self._top)
         table = self.query_one("#providers", Table)
-        table.fill(
-            [
-                Row(
-                    entry.key,
-                    lambda width, selected, entry=entry: health.provider_row(  # type: ignore[misc]  # bound at once
-                        entry, state, width, glyphs, selected=selected
-                    ),
-                    entry.group if not short else 0,
-                )
-                for entry in self._rows
-            ],
-            lambda width: health.header(width, glyphs, ruled=not short),
-        )
-        shown = len(self._rows) + (len({entry.group for entry in self._rows}) > 1 and not short) + (1 if short else 2)
-        table.styles.max_height = max(3, shown)
-        self.query_one("#panes").set_class(not short, "-tall")
-        self.query_one("#aside").display = wide
+        at_top = table.cursor in (None, *table.keys[:1])
+        table.fill(self._rows, self._header)
+        if at_top and not self._ordered and self._rows:
+            # Names stood there before their order was known: who has not moved yet wants to see the worst.
+            table.cursor = self._rows[0].key
+            self._ordered = health.settled(state)
+        gap = len({entry.group for entry in self._entries}) > 1 and not self._short
+        table.styles.max_height = max(3, len(self._rows) + gap + (1 if self._short else 2))
+        self.query_one("#panes").set_class(not self._short, "-tall")
+        self.query_one("#aside").display = self._wide
         self._show_detail()
 
-    def _top(self, width: int, *, short: bool) -> Sequence[Line]:
-        state, glyphs = self.state, self.glyphs
-        lines = [*health.headline(state, width, glyphs), *health.banners(state, width, glyphs), ()]
-        if self._needle and not self._rows:
-            lines += health.nothing_found(state, self._needle, width)
-        return lines if short else [(), *lines]
+    def _painted(self, entry: health.Entry, width: int, selected: bool) -> Line:  # noqa: FBT001 - the table's own call
+        return health.provider_row(entry, self.state, width, self.glyphs, selected=selected)
+
+    def _header(self, width: int) -> Sequence[Line]:
+        return health.header(width, self.glyphs, ruled=not self._short)
+
+    def _top(self, width: int, _height: int) -> Sequence[Line]:
+        lines = [*headline.headline(self.state, width, self.glyphs), ()]
+        return lines if self._short else [(), *lines]
 
     def _show_detail(self) -> None:
+        self.query_one("#under", Lines).show(self._under)
+        view = self.selected
+        if self._wide and view is not None:
+            self.want_figures(view.id)
+            self.query_one("#aside", Lines).show(self._aside)
+
+    def _under(self, width: int, _height: int) -> Sequence[Line]:
         state, glyphs, view = self.state, self.glyphs, self.selected
-        height = self.size.height
-        wide = self.size.width >= detail.ASIDE
+        if self._needle and not self._entries:
+            return health.nothing_found(state, self._needle, width)
+        if self._wide:
+            room = max(0, self.size.height - len(self._rows) - 17)
+            covered = coverage.lines(state, width, max(3, room // 3), glyphs)
+            happened = health.just_now(state, width, max(0, room - len(covered) - 2), glyphs)
+            gap = [()] * (2 if self.size.height >= TALL else 1)
+            return [
+                *gap,
+                *health.section("Coverage", width, glyphs, aside=coverage.more(state, len(covered))),
+                *covered,
+                *gap,
+                *health.section("Just now", width, glyphs),
+                *happened,
+            ]
+        if view is None:
+            return ()
+        if self._short:
+            return [health.rule(width, glyphs), *detail.brief(view, state, width)]
+        return [(), *detail.below(view, state, width, 13, glyphs)]
 
-        def under(width: int, _height: int) -> Sequence[Line]:
-            if wide:
-                room = max(0, height - len(self._rows) - 14)
-                covered = coverage.lines(state, width, room // 2, glyphs)
-                happened = health.just_now(state, width, room - len(covered) - 4, glyphs)
-                return [
-                    (),
-                    *health.section("Coverage", width, glyphs),
-                    *covered,
-                    (),
-                    *health.section("Just now", width, glyphs),
-                    *happened,
-                ]
-            if view is None:
-                return ()
-            if height < SHORT:
-                return [health.rule(width, glyphs), *detail.brief(view, state, width)]
-            return [(), *detail.below(view, state, width, 13, glyphs)]
-
-        self.query_one("#under", Lines).show(under)
-        if wide and view is not None:
-            self.query_one("#aside", Lines).show(
-                lambda width, height: [(), *detail.aside(view, state, width, height - 1, glyphs)]
-            )
+    def _aside(self, width: int, height: int) -> Sequence[Line]:
+        view = self.selected
+        return () if view is None else [(), *portrait.aside(view, self.state, width, height - 1, self.glyphs)]
 
     def on_table_highlighted(self) -> None:
         """Another provider is selected."""
         self._show_detail()
+        self.show_keys()
+
+    def on_table_chosen(self) -> None:
+        """A row was clicked twice."""
+        self.action_detail()
 
     # --- keys ---------------------------------------------------------------------------------------------------
-
-    def action_check(self) -> None:
-        """Probe the selected provider."""
-        view = self.selected
-        if view is not None:
-            self._check(view.id, frozenset({view.id}))
-
-    def action_check_all(self) -> None:
-        """Probe every provider."""
-        self._check(None, frozenset(view.id for view in self.state.providers.values() if view.enabled))
-
-    def _check(self, provider: str | None, asked: frozenset[str]) -> None:
-        link = self.link
-
-        async def checked() -> None:
-            link.change(CheckAsked(link.clock.wall(), asked))
-            try:
-                await link.console.check(provider)
-            finally:
-                link.change(CheckDone(link.clock.wall()))
-
-        self.ask(checked(), group="check")
-
-    def action_switch(self) -> None:
-        """Switch the selected provider off or on."""
-        view = self.selected
-        if view is None:
-            return
-        on = view.health.state is HealthState.OFF
-
-        async def switched() -> None:
-            await self.link.console.set_provider_enabled(view.id, enabled=on)
-            self.notify(f"{view.name} is {'on' if on else 'off'}", markup=False)
-
-        if on:
-            self.ask(switched())
-            return
-        from provider_console.tui.screens.dialogs import ConfirmScreen
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001 - what Textual hands to a dialog's callback
-            if yes:
-                self.ask(switched())
-
-        self.app.push_screen(ConfirmScreen(f"Disable {view.name}?", detail.dies(view, self.state), "disable"), answered)
-
-    def action_coverage(self) -> None:
-        """Who could serve what."""
-        from provider_console.tui.screens.coverage import CoverageScreen
-
-        view = self.selected
-        self.app.push_screen(CoverageScreen(None if view is None else view.id))
 
     async def action_execute(self) -> None:
         """Fill in the form of what the selected provider does."""

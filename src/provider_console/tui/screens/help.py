@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import ModalScreen, Screen
 
-from provider_console.tui.ink import BLANK, Line, head, key, left, line, muted, row
+from provider_console.tui.ink import BLANK, Line, faint, head, key, left, line, muted, row
+from provider_console.tui.keymap import STOCK
+from provider_console.tui.screens.base import ConsoleScreen
+from provider_console.tui.screens.dialogs import Sheet
+from provider_console.tui.widgets.keys import Key, Keys
 from provider_console.tui.widgets.lines import Lines
 
 
@@ -22,20 +26,48 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, below: Screen[Any]) -> None:
         super().__init__()
-        self._keys: dict[str, tuple[list[str], str]] = {}
-        for _key, binding, _enabled, _tooltip in below.active_bindings.values():
-            if binding.description and not binding.system:
+        self._rows: dict[str, _Row] = {}
+
+        def place(active: ActiveBinding) -> int:
+            """The screen's own keys first, then those of what has the focus, those of every screen last."""
+            return 0 if active.node is below else 2 if active.node is below.app else 1
+
+        for _key, binding, _enabled, _tooltip in sorted(below.active_bindings.values(), key=place):
+            if binding.description and not binding.system and binding.action not in STOCK:
                 shown = binding.key_display or below.app.get_key_display(binding)
-                keys, _words = self._keys.setdefault(binding.action, ([], binding.tooltip or binding.description))
+                refusal = below.refusal(binding.action) if isinstance(below, ConsoleScreen) else None
+                words = binding.tooltip or binding.description
+                made = _Row([], words[:1].lower() + words[1:], refusal)
+                keys = self._rows.setdefault(binding.action, made).keys
                 if shown not in keys:
                     keys.append(shown)
 
     def compose(self) -> ComposeResult:
         """The keys."""
-        yield Lines(self._page, id="keys")
+        with Sheet():
+            yield Lines(self._page, id="keys")
+            yield Keys()
+
+    def on_mount(self) -> None:
+        """Offer the way back."""
+        self.query_one(Keys).show([Key("esc", "back", "dismiss")], None)
+
+    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
+        """A key was clicked."""
+        await self.run_action(message.action)
 
     def _page(self, width: int, _height: int) -> list[Line]:
         lines: list[Line] = [line(head("Keys")), BLANK]
-        for keys, words in self._keys.values():
-            lines.append(row(left(0, key(" ".join(keys)), width=16), left(18, muted(words)), width=width))
-        return [*lines, BLANK, line(key("esc"), muted(" back"))]
+        for keys, words, refusal in self._rows.values():
+            if refusal is None:
+                said = (key(" ".join(keys)), muted(words))
+            else:
+                said = (faint(" ".join(keys)), faint(f"{words}: {refusal}"))
+            lines.append(row(left(0, said[0], width=16), left(18, said[1]), width=width))
+        return lines
+
+
+class _Row(NamedTuple):
+    keys: list[str]
+    words: str
+    refusal: str | None

@@ -65,7 +65,8 @@ class Keys(Painted):
 
         while room() < 0 and (keys or palette):
             if len(keys) > 3 or palette is None:
-                keys.pop()
+                # The filter outlasts the other actions.
+                keys.pop(-2 if keys[-1].display == "/" and len(keys) > 3 else -1)
             else:
                 palette = None
         placed, at = [], margin
@@ -87,7 +88,7 @@ class Keys(Painted):
         for cell, key in self._placed():
             size = width_of(cell.content)
             start = cell.at - size if cell.right else cell.at
-            if start <= event.x < start + size and key.enabled:
+            if start <= event.x < start + size:
                 self.post_message(self.Pressed(key.action))
 
 

@@ -1,4 +1,4 @@
-"""The first two rows: the modes, the accent under the one that is active, the tally, and who is here where."""
+"""The first rows: the modes, the accent under the active one, the tally, who is here where, and what is wrong."""
 
 from __future__ import annotations
 
@@ -24,14 +24,21 @@ class Nav(Painted):
         self._modes = modes
         self._active = active
         self._right: Line = BLANK
+        self._notes: Sequence[Line] = ()
         self._rule = "─"
         self._accent = "━"
 
-    def show(self, right: Line, *, rule: str, accent: str) -> None:
-        """Show another tally and user."""
-        if (right, rule, accent) != (self._right, self._rule, self._accent):
-            self._right, self._rule, self._accent = right, rule, accent
+    def show(self, right: Line, *, rule: str, accent: str, notes: Sequence[Line] = ()) -> None:
+        """Show another tally and user; `notes` are rows below the rule."""
+        if (right, rule, accent, notes) != (self._right, self._rule, self._accent, self._notes):
+            self._right, self._rule, self._accent, self._notes = right, rule, accent, notes
+            self.styles.height = 2 + len(notes)
             self.refresh()
+
+    @property
+    def notes(self) -> Sequence[Line]:
+        """What is said to be wrong."""
+        return self._notes
 
     def _places(self) -> list[tuple[str, int, int, str, str]]:
         """Name, first column, width, digit and title of each mode."""
@@ -45,8 +52,10 @@ class Nav(Painted):
         return places
 
     def render_line(self, y: int) -> Strip:
-        """The modes, or the rule under them."""
+        """The modes, the rule under them, or a note."""
         width = self.size.width
+        if y > 1:
+            return self.strip(self._notes[y - 2] if y - 2 < len(self._notes) else BLANK, width)
         margin = 1 if width < 100 else 2
         if y == 1:
             spans = [Span(self._rule * width, "rule")]
@@ -78,5 +87,5 @@ class Nav(Painted):
     def on_click(self, event: events.Click) -> None:
         """Go to the mode that was clicked."""
         for name, at, size, _digit, _title in self._places():
-            if at <= event.x < at + size:
+            if event.y < 2 and at <= event.x < at + size:
                 self.post_message(ModeRequested(name))

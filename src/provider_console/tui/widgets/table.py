@@ -29,7 +29,7 @@ class Row(NamedTuple):
     after: Callable[[int], Line] | None = None
 
 
-class Table(Painted, ScrollView, can_focus=True):
+class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     """Rows under a header. `paint` of a row gets the width and whether it is selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -81,6 +81,10 @@ class Table(Painted, ScrollView, can_focus=True):
         if header is not None:
             self._header = header
         self._heading = self._header(self.size.width)
+        if rows is self._rows:
+            # The same rows in the same order: what they say may have changed.
+            self._repaint()
+            return
         self._rows = rows
         self._lines, self._line_of = [], {}
         for index, row in enumerate(rows):

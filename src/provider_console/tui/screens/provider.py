@@ -1,0 +1,233 @@
+"""What can be done about one provider, wherever one is selected."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Final
+
+from textual.binding import Binding, BindingType
+
+from provider_console.console.views import CheckView, HealthState, ProviderView
+from provider_console.sdk.secret import Secret
+from provider_console.tui.pages import questions
+from provider_console.tui.pages.words import plural
+from provider_console.tui.screens.base import ConsoleScreen
+from provider_console.tui.state import AnalyticsRead, CheckAsked, CheckDone, Ticked
+
+PROGRESS_S: Final = 0.25
+"""How often the progress of checks is painted."""
+FIGURES_S: Final = 2.0
+"""How often the figures of the provider that is looked at are read."""
+
+_CONFIGURED: Final = frozenset({"switch"})
+_FOUND: Final = frozenset({"adopt"})
+_CREDENTIAL: Final = frozenset({"set_credential", "test_credential"})
+
+
+class ProviderScreen(ConsoleScreen):
+    """A screen on which one provider is `selected`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter", "detail", "detail", key_display="enter", tooltip="everything that is known of the selected one"
+        ),
+        Binding("c", "check", "check now", tooltip="probe the selected provider"),
+        Binding("d", "switch", "disable", tooltip="switch the selected provider off or on; kept over restarts"),
+        Binding("a", "adopt", "adopt", tooltip="use the provider that was found: writes it into the configuration"),
+        Binding("v", "coverage", "coverage", tooltip="who could serve what, and what breaks if the selected one dies"),
+        Binding("s", "set_credential", "set key", tooltip="store the credential of the selected provider"),
+        Binding(
+            "t", "test_credential", "test key", show=False, tooltip="check every provider that uses its credential"
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked: tuple[str, float] = ("", 0.0)
+
+    @property
+    def selected(self) -> ProviderView | None:
+        """The provider that keys are about."""
+        raise NotImplementedError
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """False, not shown at all, where the selected provider has nothing of the kind."""
+        view = self.selected if self.is_mounted else None
+        if view is not None and (
+            (action in _CONFIGURED and not view.configured)
+            or (action in _FOUND and view.configured)
+            or (action in _CREDENTIAL and view.credential is None)
+        ):
+            return False
+        if view is None and action in _FOUND:
+            return False
+        return super().check_action(action, parameters)
+
+    def label(self, binding: Binding) -> str:
+        """`enable` where the provider is off."""
+        view = self.selected
+        if binding.action == "switch" and view is not None and view.health.state is HealthState.OFF:
+            return "enable"
+        return super().label(binding)
+
+    def _about(self, done: Callable[[ProviderView], None]) -> None:
+        """Do something about the selected provider; where there is none yet, say what is waited for."""
+        view = self.selected
+        if view is None:
+            self.notify("no provider is known yet: the engine is still starting", severity="warning", markup=False)
+        else:
+            done(view)
+
+    # --- figures ------------------------------------------------------------------------------------------------
+
+    def want_figures(self, provider: str) -> None:
+        """Have the figures of a provider read, if those that are known are old."""
+        before, at = self._asked
+        now = self.state.now
+        if not self.state.open or (before == provider and now - at < FIGURES_S):
+            return
+        self._asked = (provider, now)
+        link = self.link
+
+        async def read() -> None:
+            figures = await link.console.analytics(provider)
+            link.change(AnalyticsRead(link.clock.wall(), provider, figures))
+
+        # An answer that does not come is said by the pump.
+        self.ask(read(), group="figures", quietly=True)
+
+    # --- checks -------------------------------------------------------------------------------------------------
+
+    def action_check(self) -> None:
+        """Probe the selected provider."""
+
+        async def checked(view: ProviderView) -> None:
+            for check in await self._checked(view.id, frozenset({view.id})):
+                self.tell(questions.checked(check, self.state), well=check.passed is not False)
+
+        self._about(lambda view: self.ask(checked(view), group="check"))
+
+    def action_check_all(self) -> None:
+        """Probe every provider that is on."""
+        asked = frozenset(view.id for view in self.state.providers.values() if view.enabled)
+
+        async def checked() -> None:
+            checks = await self._checked(None, asked)
+            failed = sum(check.passed is False for check in checks)
+            said = "all of them passed" if not failed else f"{failed:,} failed"
+            self.tell(f"{plural(len(checks), 'check')}: {said}", well=not failed)
+
+        self.ask(checked(), group="check")
+
+    async def _checked(self, provider: str | None, asked: frozenset[str]) -> Any:
+        link = self.link
+        console = link.console
+        link.change(CheckAsked(link.clock.wall(), asked))
+        self.run_worker(self._paint_progress(), group="progress", exclusive=True)
+        try:
+            return await console.check(provider)
+        finally:
+            link.change(CheckDone(link.clock.wall(), asked))
+
+    async def _paint_progress(self) -> None:
+        link = self.link
+        while self.app.state.checking is not None:  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
+            link.change(Ticked(link.clock.wall()))
+            await link.clock.sleep(PROGRESS_S)
+
+    # --- on and off ---------------------------------------------------------------------------------------------
+
+    def action_switch(self) -> None:
+        """Switch the selected provider off or on; asks first where something would be served by nobody."""
+        self._about(self._switch)
+
+    def _switch(self, view: ProviderView) -> None:
+        on = view.health.state is HealthState.OFF
+
+        async def switched() -> None:
+            await self.link.console.set_provider_enabled(view.id, enabled=on)
+            self.tell(f"{view.name} is {'on' if on else 'off; press d to switch it on again'}")
+
+        if on or not questions.hurts(view, self.state):
+            self.ask(switched())
+        else:
+            self._confirm(f"Disable {view.name}?", questions.dies(view, self.state), "disable", switched)
+
+    def action_adopt(self) -> None:
+        """Use a provider that was found, after its address and credential have been seen."""
+
+        def adopt(view: ProviderView) -> None:
+            credential = None if view.credential is None else view.credential.name
+
+            async def adopted() -> None:
+                await self.link.console.adopt_provider(view.id, base_url=view.base_url, credential=credential)
+                self.tell(f"{view.name} is adopted: it is in the configuration and will be used")
+
+            self._confirm(f"Adopt {view.name}?", questions.adopts(view), "adopt", adopted)
+
+        self._about(adopt)
+
+    def _confirm(self, title: str, lines: questions.Lines, yes: str, done: Callable[[], Awaitable[None]]) -> None:
+        from provider_console.tui.screens.dialogs import ConfirmScreen
+
+        def answered(agreed: bool | None) -> None:  # noqa: FBT001 - what Textual hands to a dialog's callback
+            if agreed:
+                self.ask(done())
+
+        self.app.push_screen(ConfirmScreen(title, lines, yes), answered)
+
+    # --- credential ---------------------------------------------------------------------------------------------
+
+    def action_set_credential(self) -> None:
+        """Store the credential of the selected provider, and try it at once."""
+        self._about(lambda view: self.ask(self._ask_for_credential(view)))
+
+    async def _ask_for_credential(self, view: ProviderView) -> None:
+        from provider_console.tui.screens.dialogs import CredentialScreen
+
+        if view.credential is None:
+            return
+        name = view.credential.name
+        backend = await self.link.console.secret_backend()
+        if not backend.usable:
+            self.tell(f"{name} cannot be stored: {backend.reason}", well=False)
+            return
+
+        def given(value: Secret | None) -> None:
+            if value is not None:
+                self.ask(self._store(name, value))
+
+        self.app.push_screen(CredentialScreen(name, questions.stores(view, self.state, backend)), given)
+
+    async def _store(self, name: str, value: Secret) -> None:
+        stored = await self.link.console.set_secret(name, value)
+        self.tell(f"{name} is stored in {stored.backend or 'the keyring'}; it is tried now")
+        await self._try(name)
+
+    def action_test_credential(self) -> None:
+        """Check every provider that uses the credential of the selected one."""
+        self._about(lambda view: None if view.credential is None else self.ask(self._try(view.credential.name)))
+
+    async def _try(self, name: str) -> None:
+        checks: list[CheckView] = list(await self.link.console.test_secret(name))
+        if not checks:
+            self.tell(f"no provider uses {name}", well=False)
+        for check in checks:
+            self.tell(f"{name} · {questions.checked(check, self.state)}", well=check.passed is not False)
+
+    # --- pages --------------------------------------------------------------------------------------------------
+
+    def action_detail(self) -> None:
+        """Everything that is known of the selected provider."""
+        from provider_console.tui.screens.detail import DetailScreen
+
+        view = self.selected
+        if view is not None:
+            self.app.push_screen(DetailScreen(view.id))
+
+    def action_coverage(self) -> None:
+        """Who could serve what."""
+        from provider_console.tui.screens.coverage import CoverageScreen
+
+        view = self.selected
+        self.app.push_screen(CoverageScreen(None if view is None else view.id))
