@@ -282,6 +282,10 @@ async def test_outages_are_found_provider_by_provider_the_newest_first(usage: Us
     assert [(row.provider, row.started, row.ended) for row in found] == [("a", 20.0, 50.0), ("b", 10.0, 40.0)]
 
 
+async def test_a_provider_that_was_never_checked_has_no_outage(usage: Usage) -> None:
+    assert list(await outages(usage)) == []
+
+
 async def test_an_outage_that_goes_on_has_no_end(usage: Usage) -> None:
     await usage.write([check("unhealthy", 60.0), check("unhealthy", 90.0)])
 

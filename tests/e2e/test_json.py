@@ -30,6 +30,10 @@ DONE: dict[tuple[str, ...], int] = {
     ("check",): 0,
     ("check", "primary"): 0,
     ("coverage",): 0,
+    ("analytics",): 0,
+    ("analytics", "primary", "--window", "5m"): 0,
+    ("analytics", "--since", "7d", "--export", "json"): 0,
+    ("analytics", "primary", "--outages"): 0,
     ("alerts",): 0,
     ("alerts", "list", "--open"): 0,
     ("alerts", "rules"): 0,
@@ -61,7 +65,7 @@ DONE: dict[tuple[str, ...], int] = {
 ENDLESS = {"sandbox"}
 """Commands that run until Ctrl-C."""
 
-LATER = {"serve", "token", "themes", "analytics"}
+LATER = {"serve", "token", "themes"}
 """Named in the product's face; each is tried here once it is there."""
 
 

@@ -20,9 +20,17 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
         output.data(entries)
         return DONE
     output.table(
-        ("CATEGORY", "CAPABILITY", "STATUS", "PROVIDERS", "TAKES OVER", "AT MS"),
+        ("CATEGORY", "CAPABILITY", "STATUS", "PROVIDERS", "TAKES OVER", "AT MS", "COST PER M"),
         [
-            (e.category, e.capability.replace(">", "›"), e.status, ", ".join(e.providers), e.takes_over, e.latency_ms)
+            (
+                e.category,
+                e.capability.replace(">", "›"),
+                e.status,
+                ", ".join(e.providers) or None,
+                e.takes_over,
+                e.latency_ms,
+                None if e.cost is None else f"{e.cost.input:g} in, {e.cost.output:g} out",
+            )
             for e in entries
         ],
     )

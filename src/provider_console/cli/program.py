@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "execute": "run an operation with fallback",
     "health": "the state of everything, from what is known",
     "check": "probe one provider, or all of them, now",
+    "analytics": "figures of any period, providers side by side, outages; CSV and JSON",
     "coverage": "who could serve what, and what breaks if one dies",
     "alerts": "what rings and what rang; ack, snooze",
     "config": "show, set, edit, confirm, validate and restore settings",

@@ -26,7 +26,9 @@ def coverage_entries(engine: Engine) -> Sequence[CoverageEntry]:
     for one in wanted:
         entry = coverage(_servers(engine, one, now), [one])[0]
         heir = entry.takes_over
-        latency_s = None if heir is None else lanes[heir.provider.id].stats.latency_s(now)
+        lane = None if heir is None else lanes[heir.provider.id]
+        # Who takes over may not have been called for a while: then it is what it took in the last day.
+        latency_s = None if lane is None else lane.stats.latency_s(now) or lane.history_latency_s
         entries.append(
             CoverageEntry(
                 category=one.category,

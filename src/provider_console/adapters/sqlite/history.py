@@ -217,7 +217,7 @@ def _outages(
     turns = [
         move for before, move in zip((None, *moves), moves, strict=False) if before is None or before[1] != move[1]
     ]
-    for (started, state, error_class, message), after in zip(turns, (*turns[1:], None), strict=True):
+    for (started, state, error_class, message), after in zip(turns, (*turns[1:], None), strict=False):
         ended = None if after is None else after[0]
         if state != DOWN or started >= until or (ended is not None and ended < since):
             continue
