@@ -104,7 +104,7 @@ def test_what_runs_says_who_is_asked_or_waited_for() -> None:
 def test_a_failed_execution_says_what_to_try_first() -> None:
     state = executed(report("failed", REFUSED, hint="openai cannot be reached; look at its address"))
 
-    assert "First: Openai cannot be reached" in text(execution.headline(trace(state), state, 120, ()))
+    assert "First: OpenAI cannot be reached" in text(execution.headline(trace(state), state, 120, ()))
 
 
 # --- the waterfall -------------------------------------------------------------------------------------------------

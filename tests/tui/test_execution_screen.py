@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
-from tests.tui.execution_scene import ID, SAVED, executed, others, report, summary
+from tests.tui.execution_scene import ATTEMPTS, ID, SAVED, executed, others, report, summary
 from tests.tui.scene import NOW
-from tests.tui.test_app import app, lines
+from tests.tui.test_app import HOSTILE, app, lines
 from textual.pilot import Pilot
 
-from provider_console.console.views import iso
+from provider_console.console.views import KindView, Who, iso
+from provider_console.sdk.operation import Field
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.ink import plain
+from provider_console.tui.pages import form
 from provider_console.tui.screens.execution import ExecutionScreen
+from provider_console.tui.screens.form import FormScreen
 from provider_console.tui.state import TEXT_KEPT, Read, State, Ticked
+from provider_console.tui.widgets.form import entries
 from provider_console.tui.widgets.pager import Pager
 from provider_console.tui.widgets.table import Table
 
@@ -161,3 +166,121 @@ async def test_nothing_to_open_is_said() -> None:
         await pilot.press("o")
         await pilot.pause()
         assert isinstance(running.screen, ExecutionScreen)
+
+
+async def test_the_list_shows_its_own_keys_where_it_stands_alone() -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        running = await opened(pilot)
+        assert not {"open", "back", "cancel"} & set(active(running))
+        await pilot.press("l")
+        await pilot.pause()
+        assert {"open", "back"} <= set(active(running))
+        assert not {"explain", "run_again", "copy"} & set(active(running))
+
+
+async def shown(pilot: Pilot[Any], name: str) -> None:
+    """Wait until a form has an entry."""
+    for _ in range(200):
+        await pilot.pause()
+        if isinstance(pilot.app.screen, FormScreen) and name in entries(pilot.app.screen):
+            return
+    raise AssertionError(f"{name} is not in {sorted(entries(pilot.app.screen))}")
+
+
+def active(running: ConsoleApp) -> dict[str, bool]:
+    """The actions of the screen that is shown, and whether they may be done."""
+    return {each.binding.action: each.enabled for each in running.screen.active_bindings.values()}
+
+
+async def test_what_a_role_may_not_do_is_muted_and_the_form_says_why() -> None:
+    refused = Who(
+        actor="bob", role="admin", front_end="tui", may={"execute": "needs super admin", "explain": "needs super admin"}
+    )
+    state = replace(executed(), who=refused, kinds=KINDS)
+    async with app().run_test(size=(120, 40)) as pilot:
+        running = await opened(pilot, state)
+        assert active(running)["run_again"] is False
+        await pilot.press("n")
+        await pilot.pause()
+        assert isinstance(running.screen, FormScreen)
+        assert active(running)["run"] is False
+        assert active(running)["dry_run"] is False
+        assert "run needs super admin" in lines(running, "headline")
+
+
+async def test_every_type_of_field_has_an_entry_and_a_kind_keeps_what_was_typed() -> None:
+    async with app().run_test(size=(120, 40)) as pilot:
+        running = await opened(pilot, replace(executed(), kinds=KINDS))
+        await pilot.press("n", *"hola", "shift+tab", "right")
+        await shown(pilot, "tone")
+        made = entries(running.screen)
+        assert {"text", "words", "count", "loud", "tone", "providers", "deadline_s", "answer"} <= set(made)
+        assert made["text"].typed == "hola"
+        assert made["loud"].typed == "no"
+        assert made["tone"].typed == "–"
+        await pilot.press("escape", "n")
+        await shown(pilot, "tone")
+        assert entries(running.screen)["text"].typed == "hola"
+        assert entries(running.screen)["kind"].typed == "shout"
+
+
+async def test_hostile_words_reach_no_segment_of_execution() -> None:
+    hostile = "".join(HOSTILE)
+    said = msgspec.structs.replace(
+        SAVED,
+        operation=hostile,
+        result={"text": hostile, "detected": hostile},
+        attempts=tuple(msgspec.structs.replace(each, message=hostile, provider_code=hostile) for each in ATTEMPTS),
+        hint=hostile,
+    )
+    for keys in (["up"], ["l"], ["e"], ["o"]):
+        async with app().run_test(size=(120, 40)) as pilot:
+            running = await opened(pilot, executed(said))
+            await pilot.press(*keys)
+            await pilot.pause()
+            filters = running.get_line_filters()
+            for strip in running.screen._compositor.render_strips():
+                segments = list(strip)
+                for each in filters:
+                    segments = each.apply(segments, running.screen.styles.background)
+                assert not set("".join(segment.text for segment in segments)) & set("\x00\x07\x1b\x90\x9b\x9c\u202e")
+
+
+KINDS = (
+    KindView(name="echo", title="Echo", category="ai", fields=(Field(name="text", label="Text", type="text"),)),
+    KindView(
+        name="shout",
+        title="Shout",
+        category="translation",
+        fields=(
+            Field(name="text", label="Text", type="text", required=True),
+            Field(name="words", label="Words", type="list"),
+            Field(name="count", label="Count", type="number", minimum=1, maximum=3, default=2.0),
+            Field(name="loud", label="Loud", type="boolean", default=False),
+            Field(name="tone", label="Tone", type="choice", choices=("warm", "cold")),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "wrong"),
+    [
+        ({"text": "a", "count": "x"}, {"count": "is a number, like 2 or 0.5"}),
+        ({"text": "a", "count": "4"}, {"count": "is from 1 to 3"}),
+        ({"text": " "}, {"text": "is needed"}),
+        ({"text": "a", "words": "[1,"}, {"words": "is no JSON list: Input data was truncated"}),
+    ],
+)
+def test_what_cannot_be_read_is_said_of_its_field(typed: dict[str, str], wrong: dict[str, str]) -> None:
+    assert form.read(KINDS[1].fields, typed)[1] == wrong
+
+
+def test_what_was_typed_is_read_as_its_type() -> None:
+    typed = {"text": "a\n", "words": "un\n\ndos", "count": "1,5", "loud": "yes", "tone": "–"}
+
+    assert form.read(KINDS[1].fields, typed)[0] == {"text": "a\n", "words": ["un", "dos"], "count": 1.5, "loud": True}
+    assert form.options({"providers": "deepl, openai", "deadline_s": 2.0}) == {
+        "providers": ("deepl", "openai"),
+        "deadline_s": 2.0,
+    }

@@ -18,9 +18,21 @@ def headline(trace: Trace, state: State, width: int, place: Line) -> list[Line]:
     lines = [row(left(margin, *sentence(trace, state)), right(width - margin, *place), width=width)]
     lines.append(row(left(margin, *_facts(trace)), width=width))
     if trace.hint and trace.status not in ("ok", "cancelled"):
-        words = line(muted("First: "), f"{trace.hint[:1].upper()}{trace.hint[1:]}")
+        words = line(muted("First: "), _named(trace.hint, trace, state))
         lines += [row(left(margin, *part), width=width) for part in wrap(words, width - 2 * margin, limit=2)]
     return lines
+
+
+def _named(hint: str, trace: Trace, state: State) -> str:
+    """A hint with providers called by their names, its first letter a capital."""
+    for provider in (
+        *trace.providers,
+        *(entry.provider for entry in trace.plan),
+        *(out.provider for out in trace.excluded),
+    ):
+        if provider in hint.split():
+            hint = " ".join(state.name_of(provider) if word == provider else word for word in hint.split(" "))
+    return f"{hint[:1].upper()}{hint[1:]}"
 
 
 def sentence(trace: Trace, state: State) -> Line:

@@ -132,15 +132,17 @@ def headline(state: State, known: list[ExecutionSummary], needle: str, width: in
         said = line(head("Filter found nothing"), muted("   / "), needle, muted(" matches no execution."))
         return [row(left(margin, *said, key(" esc"), muted(" clears the filter")), width=width), ()]
     ended = [entry for entry in known if (entry.status or RUNNING) != RUNNING]
-    bad = sum(entry.status != "ok" for entry in ended)
+    bad = sum(entry.status not in ("ok", "cancelled") for entry in ended)
+    stopped = sum(entry.status == "cancelled" for entry in ended)
     saved = sum(entry.status == "ok" and set(entry.outcomes) > {"ok"} for entry in ended)
     going = len(known) - len(ended)
     first = (
         Span(f"{bad} of {plural(len(ended), 'execution')} came to no good end.", "head", bold=True)
         if bad
-        else head(f"All {plural(len(ended), 'execution')} succeeded." if ended else "Nothing has ended yet.")
+        else head(f"None of {plural(len(ended), 'execution')} failed." if ended else "Nothing has ended yet.")
     )
-    parts = [f"{saved} saved by fallback"] + ([f"{going} running"] if going else [])
+    parts = [f"{saved} saved by fallback"]
+    parts += [f"{stopped} cancelled"] * bool(stopped) + [f"{going} running"] * bool(going)
     if known:
         oldest = wall(known[-1].started_at) or state.now
         parts.append(f"since {clock(oldest)}")

@@ -80,9 +80,8 @@ def brief(trace: Trace, state: State, width: int, most: int, glyphs: Glyphs) -> 
     rule = row(left(margin, Span(glyphs.rule * (width - 2 * margin), "rule")), width=width)
     lines = [title, rule, *(row(left(margin, each), width=width) for each in rows[:most])]
     if len(rows) > most and not trace.running:
-        lines[-1] = row(
-            left(margin, rows[most - 1], width=width - 2 * margin - 4), faint_end(width, margin), width=width
-        )
+        last = rows[most - 1][: width - 2 * margin - 2].rstrip()
+        lines[-1] = row(left(margin, last, faint(" …")), width=width)
     return lines
 
 

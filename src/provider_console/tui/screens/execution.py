@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar, Final
-from uuid import uuid4
 
 import msgspec
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from provider_console.console.errors import ConsoleError, Reported
 from provider_console.console.story import story
-from provider_console.console.views import ExecutionReport, ExecutionSummary
-from provider_console.sdk.operation import Operation
+from provider_console.console.views import ExecutionSummary
 from provider_console.tui.ink import BLANK, Line
-from provider_console.tui.messages import FormRequested
 from provider_console.tui.pages import execution, recent, waterfall
 from provider_console.tui.pages.order import order_of
 from provider_console.tui.pages.result import text_of
-from provider_console.tui.pages.trace import Trace, trace_of
+from provider_console.tui.pages.trace import Trace
 from provider_console.tui.pages.words import plural
-from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.screens.draft import Draft, Own
-from provider_console.tui.state import ContentArrived, OlderRead, Read, ReportRead
+from provider_console.tui.screens.starting import StartingScreen
+from provider_console.tui.state import OlderRead, ReportRead
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
@@ -33,19 +28,25 @@ SHORT: Final = 30
 """Below so many rows the blank rows go."""
 BESIDE: Final = 180
 """From this width on the list of recent executions stands beside the one that is open."""
+OF_LIST: Final = frozenset({"open", "back"})
+"""Actions that only the list has where it stands alone."""
+OF_ONE: Final = frozenset({"explain", "run_again", "copy", "open_result"})
+"""Actions on the execution that is open, where it is seen."""
+ID_LENGTH: Final = 26
+"""Characters of an execution's id."""
 PAGE: Final = 100
 """Executions read at a time."""
-BEAT_S: Final = 0.1
-"""How often a running execution is painted, and what has arrived of its result shown."""
 
 
-class ExecutionScreen(ConsoleScreen):
+class ExecutionScreen(StartingScreen):
     """One execution whole, and the list it was chosen from."""
 
     MODE = "execution"
     CSS_PATH = "execution.tcss"
     AUTO_FOCUS = "#attempts"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open", key_display="enter", tooltip="open the execution under the cursor"),
+        Binding("escape", "back", "back", key_display="esc", tooltip="from the list back to the execution"),
         Binding("c", "cancel", "cancel", tooltip="stop what runs; the record of it stays"),
         Binding("e", "explain", "explain", tooltip="the order: its terms, who was left out, what would change it"),
         Binding("r", "run_again", "run again", tooltip="the same operation anew, while its payload is still held"),
@@ -58,27 +59,16 @@ class ExecutionScreen(ConsoleScreen):
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only the executions that match"),
         Binding("y", "copy", "copy trace", show=False, tooltip="the trace as text, into the clipboard; no content"),
         Binding("o", "open_result", "open result", show=False, tooltip="the whole result, to scroll through"),
-        Binding("enter", "open", "open", show=False, tooltip="open the execution under the cursor"),
-        Binding("escape", "back", "back", key_display="esc", show=False, tooltip="from the list back to the execution"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._opened: str | None = None
         self._place: int | None = None
         """The attempt that somebody chose; None follows the last one."""
         self._needle = ""
         self._known: list[ExecutionSummary] = []
         self._known_of: tuple[object, ...] = ()
-        self._asked: set[tuple[str, float | None]] = set()
-        """What was read already, by how long it had taken then, so that nothing is read twice."""
         self._all_read = False
-        self._kinds_read = False
-        self._draft = Draft()
-        self._own: dict[str, Own] = {}
-        """What was started here and has not ended, by its reference."""
-        self._awaited: str | None = None
-        """The reference of what is shown as soon as it is known."""
 
     def body(self) -> ComposeResult:
         """The execution, and the list."""
@@ -93,26 +83,7 @@ class ExecutionScreen(ConsoleScreen):
                 yield Filter(id="filter")
                 yield Table(id="recent", cursor_glyph=glyph)
 
-    def on_mount(self) -> None:
-        """Paint what runs more often than once a second."""
-        self._beat = self.set_interval(BEAT_S, self._on_beat, pause=True)
-        super().on_mount()
-
-    def _on_beat(self) -> None:
-        for own in self._own.values():
-            if own.pieces and own.execution_id is not None:
-                self.link.change(ContentArrived(own.execution_id, own.take()))
-        if self.is_current:
-            self.show()
-
     # --- showing ------------------------------------------------------------------------------------------------
-
-    @property
-    def trace(self) -> Trace | None:
-        """The execution that is open, as far as it is known."""
-        if self._opened is None:
-            return None
-        return trace_of(self._opened, self.state, max(self.state.now, self.link.clock.wall()))
 
     @property
     def wide(self) -> bool:
@@ -134,21 +105,7 @@ class ExecutionScreen(ConsoleScreen):
         panes.set_class(self.wide, "-wide")
         self._show_list()
         self._show_one()
-        trace = self.trace
-        if self._own or (trace is not None and trace.running):
-            self._beat.resume()
-        else:
-            self._beat.pause()
-
-    def _recognise(self) -> None:
-        """Learn which execution is which of those that were started here."""
-        for reference, own in self._own.items():
-            if own.execution_id is None:
-                own.execution_id = next(
-                    (key for key, run in self.state.runs.items() if run.reference == reference), None
-                )
-            if own.execution_id is not None and reference == self._awaited:
-                self.open_execution(own.execution_id)
+        self._keep_time()
 
     def _show_one(self) -> None:
         state, trace = self.state, self.trace
@@ -258,15 +215,12 @@ class ExecutionScreen(ConsoleScreen):
 
         self.ask(read(), group="report")
 
-    def _read_kinds(self) -> None:
-        """Know what can be executed before somebody asks for the form, so that it takes keys at once."""
-        if not self._kinds_read and self.state.open:
-            self._kinds_read = True
-            self.ask(self._kinds(), group="kinds")
-
-    async def _kinds(self) -> None:
-        link = self.link
-        link.change(Read(link.clock.wall(), {"kinds": tuple(await link.console.kinds())}))
+    def show_awaited(self) -> None:
+        """Leave the list: what begins is shown as soon as it is known."""
+        self._place = None
+        if self.query_one("#panes").has_class("-list") and not self.wide:
+            self.action_list()
+        self.show()
 
     def _read_older(self) -> None:
         if self._all_read or not self._known or self._needle:
@@ -286,6 +240,21 @@ class ExecutionScreen(ConsoleScreen):
         if execution_id != self._opened:
             self._opened, self._place = execution_id, None
             self.show()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What can be cancelled runs; the list has its own keys; the rest is as everywhere."""
+        if action == "cancel" and not self._own and ((trace := self.trace) is None or not trace.running):
+            return False
+        if action == "back" and self._needle:
+            return True
+        if action in OF_LIST | OF_ONE and (action in OF_LIST) is not self._listing:
+            return False
+        return super().check_action(action, parameters)
+
+    @property
+    def _listing(self) -> bool:
+        """Whether the list stands where the execution stood."""
+        return self.is_mounted and not self.wide and self.query_one("#panes").has_class("-list")
 
     # --- keys ---------------------------------------------------------------------------------------------------
 
@@ -334,6 +303,7 @@ class ExecutionScreen(ConsoleScreen):
             table.focus()
         else:
             self.query_one("#attempts", Table).focus()
+        self.show_keys()
         self.show()
 
     def action_open(self) -> None:
@@ -358,103 +328,20 @@ class ExecutionScreen(ConsoleScreen):
         self.query_one(Filter).open()
 
     def on_filter_changed(self, message: Filter.Changed) -> None:
-        """Another filter."""
+        """Another filter; a whole id that is not in the list is looked for among all that is stored."""
         self._needle = message.text.strip()
         self.show()
+        if len(self._needle) == ID_LENGTH and not self._known:
+            self.ask(self._find(self._needle.upper()), group="find")
 
-    # --- running ------------------------------------------------------------------------------------------------
-
-    def start(self, operation: Operation) -> None:
-        """Run an operation, and show it as soon as it has begun."""
-        reference = uuid4().hex
-        own = self._own[reference] = Own()
-        self._awaited, self._opened, self._place = reference, None, None
-        operation = msgspec.structs.replace(operation, reference=reference)
-        own.worker = self.run_worker(self._run(operation, own), group="run")
-        if self.query_one("#panes").has_class("-list") and not self.wide:
+    async def _find(self, execution_id: str) -> None:
+        report = await self.link.console.execution(execution_id)
+        self._asked.add((execution_id, None))
+        self.link.change(ReportRead(report))
+        self.query_one(Filter).action_clear()
+        self.open_execution(execution_id)
+        if self._listing:
             self.action_list()
-        self._beat.resume()
-        self.show()
-
-    async def _run(self, operation: Operation, own: Own) -> None:
-        console, link = self.link.console, self.link
-        report: ExecutionReport | None = None
-        try:
-            if operation.stream:
-                async for item in console.execute_stream(operation):
-                    if isinstance(item, ExecutionReport):
-                        report = item
-                    else:
-                        own.pieces.append(item.text)
-            else:
-                report = await console.execute(operation)
-        except Reported as error:
-            report = error.report
-        except ConsoleError as error:
-            self.notify(error.message, severity="error", markup=False)
-        finally:
-            awaited = self._awaited == operation.reference
-            self._own = {key: each for key, each in self._own.items() if each is not own}
-            if own.pieces and own.execution_id is not None:
-                link.change(ContentArrived(own.execution_id, own.take()))
-        if report is not None:
-            self._asked.add((report.execution_id, report.elapsed_ms))
-            link.change(ReportRead(report))
-        if awaited:
-            self._awaited = None
-            if report is not None:
-                self.open_execution(report.execution_id)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What can be cancelled runs; the rest is as everywhere."""
-        if action == "cancel" and not self._own and ((trace := self.trace) is None or not trace.running):
-            return False
-        return super().check_action(action, parameters)
-
-    def action_cancel(self) -> None:
-        """Stop what is shown."""
-        trace = self.trace
-        if trace is not None and trace.running:
-            execution_id = trace.execution_id
-
-            async def cancel() -> None:
-                if not await self.link.console.cancel(execution_id):
-                    self.notify("It has ended already.", markup=False)
-
-            self.ask(cancel(), group="cancel")
-        elif self._awaited is not None and (worker := self._own[self._awaited].worker) is not None:
-            # It waits for a provider to come back, and nobody knows its name yet: who leaves cancels it.
-            worker.cancel()
-
-    def action_run_again(self) -> None:
-        """The same operation anew."""
-        execution_id = self._opened
-        if execution_id is None:
-            return
-
-        async def again() -> None:
-            self.start(await self.link.console.repeat(execution_id))
-
-        self.ask(again(), group="again")
-
-    def action_new(self) -> None:
-        """Fill in the form."""
-        self._new(())
-
-    def on_form_requested(self, message: FormRequested) -> None:
-        """Fill in the form of what providers of a category do."""
-        self._new(message.categories)
-
-    def _new(self, categories: Sequence[str]) -> None:
-        from provider_console.tui.screens.form import FormScreen
-
-        async def asked() -> None:
-            if not self.state.kinds:
-                await self._kinds()
-            if self.is_current:
-                self.app.push_screen(FormScreen(self._draft, self.start, categories=categories))
-
-        self.ask(asked(), group="new")
 
     # --- taking away --------------------------------------------------------------------------------------------
 

@@ -153,7 +153,8 @@ class FormScreen(ConsoleScreen):
     async def _operation(self) -> Operation | None:
         """The operation of what was typed; None where something is wrong, which is said beside it."""
         kind = self._shown
-        if kind is None:
+        if kind is None or not {field.name for field in kind.fields} <= set(entries(self)):
+            # Another kind was chosen just now, and its fields are not there yet.
             return None
         self._keep()
         values, wrong = form.read(kind.fields, self._draft.typed)

@@ -128,8 +128,8 @@ class Entry(Horizontal):
     Entry {
         height: auto;
         & > .entry--label { width: 18; }
-        & > .entry--note { width: 30; padding: 0 0 0 2; }
-        & > Input, & > TextArea, & > Words { width: 1fr; }
+        & > .entry--note { width: 1fr; min-width: 30; padding: 0 0 0 2; }
+        & > Input, & > TextArea, & > Words { width: 2fr; }
         & > Input { background: transparent; color: $pc-text; }
         & > TextArea { background: transparent; color: $pc-text; padding: 0; scrollbar-size: 1 1; }
         & > .text-area--cursor { background: $pc-accent; }
