@@ -120,7 +120,7 @@ def response(view: ProviderView, state: State, width: int, glyphs: Glyphs, *, he
     health, figures = view.health, state.analytics.get(view.id)
     said = [muted("p50 "), quiet(seconds(health.p50_ms)), muted("  p95 "), quiet(seconds(health.p95_ms))]
     if figures is not None:
-        said += [muted("  p99 "), quiet(seconds(figures.p99))]
+        said += [muted("  p99 "), quiet(seconds(figures.recent.p99))]
     lines = [row(left(0, head("Response time, s")), right(width, *said), width=width)]
     trend = state.trends.get(view.id)
     medians = () if trend is None else trend.medians
@@ -159,12 +159,13 @@ def checks(view: ProviderView, state: State, width: int, glyphs: Glyphs) -> list
 
 def errors(view: ProviderView, state: State, width: int, glyphs: Glyphs) -> list[Line]:
     """What failed in the window, class by class, and a blank row; nothing where nothing did."""
-    figures = state.analytics.get(view.id)
-    if figures is None or not figures.error_classes:
+    known = state.analytics.get(view.id)
+    if known is None or not known.recent.error_classes:
         return []
+    figures = known.recent
     total = sum(figures.error_classes.values())
     absorbed = f" of {figure(figures.total_requests)} · {figure(figures.absorbed_failures)} absorbed by others"
-    title = f"Errors, last {duration(figures.window_ms).replace(' m', ' min')}"
+    title = f"Errors, last {duration(known.window_ms).replace(' m', ' min')}"
     lines = [row(left(0, head(title)), right(width, strong(figure(total)), muted(absorbed)), width=width)]
     worst = sorted(figures.error_classes.items(), key=lambda each: (-each[1], each[0]))[:5]
     for name, count in worst:

@@ -59,11 +59,10 @@ class HelpScreen(ModalScreen[None]):
     def _page(self, width: int, _height: int) -> list[Line]:
         lines: list[Line] = [line(head("Keys")), BLANK]
         for keys, words, refusal in self._rows.values():
-            if refusal is None:
-                said = (key(" ".join(keys)), muted(words))
-            else:
-                said = (faint(" ".join(keys)), faint(f"{words}: {refusal}"))
+            said = (key(" ".join(keys)), muted(words)) if refusal is None else (faint(" ".join(keys)), faint(words))
             lines.append(row(left(0, said[0], width=16), left(18, said[1]), width=width))
+            if refusal is not None:
+                lines.append(row(left(18, refusal), width=width))
         return lines
 
 

@@ -16,7 +16,7 @@ from provider_console.tui.state import AnalyticsRead, CheckAsked, CheckDone, Tic
 
 PROGRESS_S: Final = 0.25
 """How often the progress of checks is painted."""
-FIGURES_S: Final = 2.0
+FIGURES_S: Final = 5.0
 """How often the figures of the provider that is looked at are read."""
 
 _CONFIGURED: Final = frozenset({"switch"})
