@@ -11,6 +11,7 @@ from typing import Any
 
 from provider_console.adapters.clock import SystemClock, UlidIds
 from provider_console.adapters.memory import MemoryAudit, MemoryLock, MemorySecrets, MemorySettings
+from provider_console.adapters.memory_alerts import MemoryBell
 from provider_console.adapters.sqlite import SqliteUsage
 from provider_console.core.settings import Settings
 from provider_console.engine.engine import Engine, Parts, running
@@ -102,6 +103,7 @@ async def engine(
         settings_store=settings_store,
         loaded=await settings_store.load(()),
         lock=MemoryLock(),
+        bell=MemoryBell(),
         plugins=Brought(providers),  # type: ignore[arg-type]
     )
     async with running(parts) as started:

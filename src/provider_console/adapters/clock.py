@@ -46,7 +46,7 @@ class UlidIds:
     Within a millisecond, and after the wall clock was set back, the last 20 bits count upwards.
     """
 
-    __slots__ = ("_counter", "_head", "_last_ms", "_pool", "_rng", "_used", "_wall")
+    __slots__ = ("_counter", "_head", "_last_ms", "_pool", "_rng", "_stem", "_used", "_wall")
 
     def __init__(self, clock: Clock, rng: random.Random) -> None:
         self._wall = clock.wall
@@ -54,20 +54,29 @@ class UlidIds:
         self._last_ms = -1
         self._counter = 0
         self._head = ""
+        self._stem = ""
+        """All of an id but its last two letters: it lasts for up to 1,024 of them."""
         self._pool = ""
         self._used = 0
 
     def new(self) -> str:
         """A new id."""
+        low = (self._counter + 1) & 1023
         now_ms = int(self._wall() * 1000)
+        if now_ms > self._last_ms or not low:
+            return self._another_stem(now_ms)
+        self._counter += 1
+        return self._stem + _PAIRS[low]
+
+    def _another_stem(self, now_ms: int) -> str:
+        """The first id of a millisecond, or of the next 1,024 of the same one."""
+        self._counter += 1
         if now_ms > self._last_ms:
             self._start(now_ms)
-        else:
-            self._counter += 1
-            if self._counter >> COUNTER_BITS:
-                self._start(self._last_ms + 1)
-        counter = self._counter
-        return self._head + _PAIRS[counter >> 10] + _PAIRS[counter & 1023]
+        elif self._counter >> COUNTER_BITS:
+            self._start(self._last_ms + 1)
+        self._stem = self._head + _PAIRS[self._counter >> 10]
+        return self._stem + _PAIRS[self._counter & 1023]
 
     def _start(self, now_ms: int) -> None:
         self._last_ms = now_ms

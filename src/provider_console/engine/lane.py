@@ -88,7 +88,7 @@ class Lane:
             on_change=None if on_change is None else (lambda old, new: on_change(provider.id, old, new)),
         )
         self.budget = TokenBucket(now=now)
-        self._fresh: list[tuple[float, float, float, str]] = []
+        self._fresh: list[tuple[float, float, float, ErrorClass | None]] = []
         self._stats = Stats()
         self._window = Window(span_s=settings.health.performance_window / 1000)
         self.retired = False
@@ -138,7 +138,10 @@ class Lane:
 
     def answered(self, now: float, latency_s: float, permit: int) -> None:
         """A call that the engine made succeeded: the figures, the breaker and the standing learn from it."""
-        self.succeeded(now, latency_s)
+        fresh = self._fresh
+        fresh.append((now, latency_s, 0.0, None))
+        if len(fresh) >= FOLD_CALLS:
+            self._fold()
         self.breaker.succeeded(now, permit)
         self.last_failed = False
         self.used_at = self.seen_at = now
@@ -146,26 +149,23 @@ class Lane:
             self.traffic(now, ok=True)
 
     def succeeded(self, now: float, latency_s: float) -> None:
-        """A call succeeded: noted, and counted for many at once when somebody asks."""
-        fresh = self._fresh
-        fresh.append((now, latency_s, 0.0, ""))
-        if len(fresh) >= FOLD_CALLS:
-            self._fold()
+        """A call of an earlier run succeeded: noted, and counted for many at once when somebody asks."""
+        self._fresh.append((now, latency_s, 0.0, None))
 
     def failed(self, now: float, duration_s: float, *, weight: float, error_class: ErrorClass) -> None:
         """A call failed and counts `weight` against the provider (over 0); noted as `succeeded` is."""
-        self._fresh.append((now, duration_s, weight, error_class.value))
+        self._fresh.append((now, duration_s, weight, error_class))
 
     def _fold(self) -> None:
         for at, duration_s, weight, error_class in self._fresh:
-            if weight == 0.0:
+            if error_class is None:
                 self._stats.observe(at, ok=True, latency_s=duration_s)
                 self._window.record(at, duration_s, ok=True)
             else:
                 # A timeout took at least so long; of the latency of any other failure nothing can be learnt.
-                timed_out = error_class == ErrorClass.TIMEOUT
+                timed_out = error_class is ErrorClass.TIMEOUT
                 self._stats.observe(at, ok=False, weight=weight, latency_s=duration_s if timed_out else None)
-                self._window.record(at, duration_s, ok=False, error_class=error_class)
+                self._window.record(at, duration_s, ok=False, error_class=error_class.value)
         self._fresh.clear()
 
     def traffic(self, now: float, *, ok: bool) -> None:
@@ -194,13 +194,15 @@ class Lane:
             self.breaker.cool(now + min(failure.retry_after_s, COOLDOWN_MAX_S))
             return True
         hold = _HELD_BY.get(failure.error_class)
+        if hold is None:
+            return False
         if hold is Hold.NEEDS_AUTH and self.missing is None:
             # A key that is missing keeps the provider out by itself, until it is there.
             self.breaker.hold(hold)
         elif hold is Hold.QUOTA:
             reset_s = failure.resets_after_s or failure.retry_after_s
             self.breaker.hold(hold, until=None if reset_s is None else now + reset_s)
-        return hold is not None
+        return True
 
     def ends_hold(self, rung: str, at: float) -> bool:
         """Whether a probe that passed at a moment (monotonic) ends the hold.

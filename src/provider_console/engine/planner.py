@@ -61,8 +61,11 @@ class Planner:
         policy = operation.policy
         # A policy may hold what has no hash, so its identity has to do; the entry keeps it, so that no other gets it.
         key = (
-            _key(operation),
             operation.kind,
+            operation.category,
+            operation.capabilities,
+            operation.providers,
+            _model(operation) if operation.payload else None,
             None if policy is None else id(policy),
             operation.deadline_s,
             operation.max_providers,
@@ -139,10 +142,14 @@ class Planner:
 
 
 def _key(operation: Operation) -> _Key:
-    """What a decision depends on; a model that is no name is the driver's to refuse."""
+    """What a decision depends on."""
+    return operation.category, operation.capabilities, operation.providers, _model(operation)
+
+
+def _model(operation: Operation) -> str | None:
+    """The model that an operation names; one that is no name is the driver's to refuse."""
     model = operation.payload.get("model")
-    named = model if isinstance(model, str) else None
-    return operation.category, operation.capabilities, operation.providers, named
+    return model if isinstance(model, str) else None
 
 
 def candidate(lane: Lane, *, now: float, settings: Settings, median_s: float | None) -> Candidate:
