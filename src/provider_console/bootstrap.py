@@ -22,6 +22,7 @@ from provider_console.adapters.http import HttpClients
 from provider_console.adapters.keyring_secrets import KeyringSecrets
 from provider_console.adapters.lock import FileProberLock
 from provider_console.adapters.log_file import log_to
+from provider_console.adapters.machine import LocalMachine
 from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.adapters.places import Places
 from provider_console.adapters.redaction import Redactor
@@ -178,6 +179,7 @@ async def _engine(
             lock=FileProberLock(places.lock),
             plugins=plugins,
             bell=Commands(environ),
+            machine=LocalMachine(places),
             config_file=str(places.config_file),
             problem=problem,
             author=os_user(),

@@ -25,6 +25,7 @@ from provider_console.adapters.memory import (
     MemorySettings,
     MemoryUsage,
 )
+from provider_console.adapters.memory_machine import MemoryMachine
 from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.console.errors import ConsoleError, Draining, PartialResult, Reported
 from provider_console.console.views import ExecutionReport
@@ -214,6 +215,7 @@ class History:
             loaded=LoadedSettings(settings=made.settings, origins={}),
             lock=MemoryLock(),
             bell=MemoryBell(),
+            machine=MemoryMachine(),
             plugins=plugins,
         )
 

@@ -15,6 +15,7 @@ from provider_console.adapters.memory import (
     MemorySettings,
     MemoryUsage,
 )
+from provider_console.adapters.memory_machine import MemoryMachine
 from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.core.ports import LoadedSettings
 from provider_console.core.settings import EngineSettings, Settings
@@ -93,6 +94,7 @@ async def small(
         loaded=LoadedSettings(settings=chosen, origins={}),
         lock=MemoryLock(),
         bell=MemoryBell(),
+        machine=MemoryMachine(),
         plugins=plugins,
     )
     async with running(parts, background=False, grace_s=grace_s) as engine:

@@ -21,6 +21,7 @@ from provider_console.core.ports import (
     HttpFactory,
     Ids,
     LoadedSettings,
+    Machine,
     ProberLock,
     SecretStore,
     SettingsStore,
@@ -79,6 +80,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     lock: ProberLock
     plugins: Plugins
     bell: Bell
+    machine: Machine
     config_file: str = "config.toml"
     problem: str | None = None
     author: str = "engine"

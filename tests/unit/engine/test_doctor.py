@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.engine.workbench import ScriptedDriver, bench, failing, play, provider, refused
 
 from provider_console.console.views import Finding, PluginView
+from provider_console.core.ports import CheckRow, LockHolder
+from provider_console.core.settings import AlertRule, AlertsSettings, HealthSettings, NetworkSettings, Settings
 from provider_console.testing.simulation import SimClock
 
 
@@ -56,7 +59,7 @@ TROUBLES: list[tuple[str, dict[str, Any], Callable[[Any], Any], str, str, str]] 
         lambda it: _reloaded(it, "[engine]\nmax_retries = 99\n"),
         "configuration",
         "max_retries",
-        "config restore",
+        "config edit",
     ),
     (
         "a usage database that cannot be written",
@@ -64,7 +67,7 @@ TROUBLES: list[tuple[str, dict[str, Any], Callable[[Any], Any], str, str, str]] 
         lambda it: setattr(it.usage, "failure", "console.db: the disk is full"),
         "usage database",
         "the disk is full",
-        "make room",
+        "chmod -R u+rwX /data",
     ),
     (
         "a trail that cannot be read",
@@ -72,7 +75,7 @@ TROUBLES: list[tuple[str, dict[str, Any], Callable[[Any], Any], str, str, str]] 
         lambda it: setattr(it.audit, "failure", "audit.db: the disk is full"),
         "audit trail",
         "the disk is full",
-        "make room",
+        "chmod -R u+rwX /data",
     ),
     (
         "a plugin that was put aside",
@@ -80,7 +83,7 @@ TROUBLES: list[tuple[str, dict[str, Any], Callable[[Any], Any], str, str, str]] 
         lambda it: setattr(it.plugins, "quarantined", (_broken(),)),
         "plugins",
         "broken: it raised",
-        "plugins list",
+        "plugins disable broken",
     ),
     ("a clock that is years behind", {"epoch_s": 0.0}, lambda it: None, "clock", "before 2025", "timedatectl"),
     (
@@ -89,7 +92,7 @@ TROUBLES: list[tuple[str, dict[str, Any], Callable[[Any], Any], str, str, str]] 
         lambda it: it.driver.probing.update({"a": refused()}),
         "a answers",
         "refused",
-        "base_url",
+        "providers disable a",
     ),
     (
         "a key that is not accepted",
@@ -113,15 +116,79 @@ TROUBLES: list[tuple[str, dict[str, Any], Callable[[Any], Any], str, str, str]] 
         lambda it: it.driver.probing.update({"a": refused()}),
         "somebody answers",
         "every enabled provider fails",
-        "providers",
+        "providers disable a",
     ),
     (
         "answers that take long",
         {},
         lambda it: setattr(it.lanes["a"], "history_latency_s", 9.0),
         "answers are quick",
-        "a: usually over 5 s",
-        "disable a",
+        "a: usually over 5.0 s",
+        "config set engine.response_time_threshold 36000",
+    ),
+    (
+        "a disk that is nearly full",
+        {},
+        lambda it: setattr(it.machine, "free", 5 * 2**20),
+        "disk space",
+        "5 MiB are free in /data",
+        "config set history.keep_attempts 7d",
+    ),
+    (
+        "a configuration that others may change",
+        {},
+        lambda it: setattr(it.machine, "open_to_others", ("/etc/my config.toml",)),
+        "files are private",
+        "may change /etc/my config.toml",
+        "chmod go-w '/etc/my config.toml'",
+    ),
+    (
+        "records of the future",
+        {},
+        lambda it: it.usage.write([CheckRow(provider="a", at=it.clock.wall() + 86_400, state="healthy", passed=True)]),
+        "clock",
+        "1 d 0 h ahead of the clock",
+        "timedatectl",
+    ),
+    (
+        "a console that holds the lock and is stuck",
+        {},
+        lambda it: _stuck(it),
+        "one console checks",
+        "process 4711 holds the lock and has checked nothing for",
+        "kill 4711",
+    ),
+    (
+        "a command of alerts that is not there",
+        {"settings": Settings(alerts=AlertsSettings(on_alert=("beep",)))},
+        lambda it: None,
+        "alerts",
+        "alerts.on_alert names beep",
+        "config set alerts.on_alert --unset",
+    ),
+    (
+        "a rule of alerts that cannot be understood",
+        {"settings": Settings(alerts=AlertsSettings(rules=(AlertRule(name="bad", when="scor < 1"),)))},
+        lambda it: None,
+        "alerts",
+        "bad: column 1",
+        "config edit",
+    ),
+    (
+        "authorities that are not there",
+        {"settings": Settings(network=NetworkSettings(ca_file="/no/such.pem"))},
+        lambda it: None,
+        "authorities",
+        "/no/such.pem, which cannot be read",
+        "config set network.ca_file --unset",
+    ),
+    (
+        "checks once a day",
+        {"settings": Settings(health=HealthSettings(health_check_interval=86_400_000))},
+        lambda it: None,
+        "health checks run",
+        "checked every 1 d 0 h",
+        "config set health.health_check_interval --unset",
     ),
 ]
 
@@ -144,7 +211,7 @@ def test_a_trouble_is_found_with_its_evidence_and_its_way_out(
 def test_without_any_provider_it_says_how_to_get_one() -> None:
     finding = examined()["providers are found"]
 
-    assert (finding.ok, "config.toml" in (finding.mend or "")) == (False, True)
+    assert (finding.ok, finding.mend) == (False, "provider-console config edit")
 
 
 def test_what_was_only_found_can_be_used() -> None:
@@ -169,8 +236,6 @@ def test_a_keyring_that_is_not_needed_is_no_trouble_and_one_that_is_needed_is() 
 
 def test_a_trail_that_was_tampered_with_is_found_with_its_row() -> None:
     async def tampered(it: Any) -> None:
-        import msgspec
-
         for _ in range(3):
             await it.audit.intend(
                 actor="a", role="admin", front_end="cli", action="x", subject="y", before=None, after=None
@@ -180,6 +245,45 @@ def test_a_trail_that_was_tampered_with_is_found_with_its_row() -> None:
     finding = examined(provider("a"), trouble=tampered)["audit trail"]
 
     assert (finding.ok, finding.evidence.startswith("row 2")) == (False, True)
+
+
+async def _stuck(it: Any) -> None:
+    await it.usage.write([CheckRow(provider="a", at=it.clock.wall() - 3_600, state="healthy", passed=True)])
+    it.machine.holder = LockHolder(pid=4711)
+
+
+def test_a_slow_provider_beside_a_quick_one_is_switched_off() -> None:
+    finding = examined(
+        provider("a"), provider("b"), trouble=lambda it: setattr(it.lanes["a"], "history_latency_s", 9.0)
+    )["answers are quick"]
+
+    assert finding.mend == "provider-console providers disable a"
+
+
+def test_where_everybody_fails_and_somebody_is_off_that_one_is_named() -> None:
+    finding = examined(
+        provider("a"),
+        provider("b", enabled=False),
+        trouble=lambda it: it.driver.probing.update({"a": refused()}),
+    )["somebody answers"]
+
+    assert finding.mend == "provider-console providers enable b"
+
+
+def test_the_last_version_that_can_still_be_used_mends_the_configuration() -> None:
+    async def trouble(it: Any) -> None:
+        await it.console.set_config("engine.max_retries", 3)
+        await it.console.set_config("engine.max_retries", 4)
+        it.settings._revisions[1] = msgspec.structs.replace(it.settings._revisions[1], text="[engin]\n")
+        await _reloaded(it, "[engine]\nmax_retries = 99\n")
+
+    assert examined(provider("a"), trouble=trouble)["configuration"].mend == "provider-console config restore 1"
+
+
+def test_a_holder_that_has_just_begun_is_not_stuck() -> None:
+    finding = examined(provider("a"), trouble=lambda it: setattr(it.machine, "holder", LockHolder(pid=4711)))
+
+    assert finding["one console checks"].ok
 
 
 async def _reloaded(it: Any, text: str) -> None:

@@ -28,6 +28,7 @@ from provider_console.adapters.memory import (
     MemorySettings,
     MemoryUsage,
 )
+from provider_console.adapters.memory_machine import MemoryMachine
 from provider_console.console.views import PluginView
 from provider_console.core.settings import EngineSettings, Settings
 from provider_console.engine.engine import Engine, Parts, running
@@ -254,6 +255,7 @@ class Bench:
         self.secrets: MemorySecrets = parts.secrets
         self.settings: MemorySettings = parts.settings_store
         self.bell: MemoryBell = parts.bell
+        self.machine: MemoryMachine = parts.machine
         self.lanes = engine.catalog.lanes
 
 
@@ -313,6 +315,7 @@ async def bench(
         loaded=await store.load(()),
         lock=lock or MemoryLock(),
         bell=MemoryBell(),
+        machine=MemoryMachine(),
         plugins=plugins,  # type: ignore[arg-type]
     )
     async with running(parts, background=background) as engine:
