@@ -93,3 +93,12 @@ async def test_the_home_is_gone_after_an_error_too() -> None:
             raise LookupError
 
     assert not sandbox.home.exists()
+
+
+async def test_the_survey_names_the_credentials_that_would_unlock_a_provider() -> None:
+    async with living_sandbox(script=(), errands=False) as sandbox:
+        survey = await sandbox.console.survey()
+
+    assert [known.name for known in survey.known][:3] == ["OPENAI_API_KEY", "DEEPL_AUTH_KEY", "GROQ_API_KEY"]
+    assert survey.keyring_problem is None
+    assert survey.found == ("Together AI",)

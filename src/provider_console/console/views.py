@@ -442,8 +442,15 @@ class Who(View, frozen=True, kw_only=True):
     may: Mapping[str, str | None]
 
 
+class KnownCredential(View, frozen=True, kw_only=True):
+    """A credential by whose name a provider is recognised, and that provider's title."""
+
+    name: str
+    title: str
+
+
 class SurveyView(View, frozen=True, kw_only=True):
-    """Where providers were looked for, and what was there."""
+    """Where providers were looked for, and what was there. `keyring_problem` says why nothing can be stored."""
 
     config_file: str
     config_exists: bool
@@ -453,6 +460,9 @@ class SurveyView(View, frozen=True, kw_only=True):
     drivers: tuple[str, ...]
     found: tuple[str, ...]
     """Providers found by themselves and used by nobody."""
+    keyring_problem: str | None = None
+    known: tuple[KnownCredential, ...] = ()
+    """Credentials that would unlock a provider, if they were there."""
 
 
 class SecretView(View, frozen=True, kw_only=True):

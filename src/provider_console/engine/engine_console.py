@@ -30,6 +30,7 @@ from provider_console.console.views import (
     FiguresView,
     Finding,
     KindView,
+    KnownCredential,
     PluginView,
     ProviderView,
     RevisionView,
@@ -42,9 +43,11 @@ from provider_console.console.views import (
     iso,
 )
 from provider_console.core import moments
+from provider_console.core.credentials import is_credential_name
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.ports import AlertRow, ExecutionRow, Memory, SecretsUnavailable, StoreUnavailable
 from provider_console.core.settings import limits
+from provider_console.core.text import clean_text
 from provider_console.engine import history_desk
 from provider_console.engine.alert_desk import alert_view, rule_views
 from provider_console.engine.caller import ProviderHandle
@@ -253,6 +256,13 @@ class EngineConsole:
             plugins=sum(view.state == "loaded" for view in self._parts.plugins.views()),
             drivers=tuple(sorted(self._parts.plugins.drivers)),
             found=tuple(sorted(p.name("en") for p in self._engine.catalog.providers if not p.configured)),
+            keyring_problem=None if backend.usable else backend.reason,
+            known=tuple(
+                KnownCredential(name=name, title=clean_text(title, 80))
+                for source in self._parts.plugins.sources.values()
+                for name, title in getattr(source, "unlocks", {}).items()
+                if is_credential_name(name)
+            ),
         )
 
     async def coverage(self) -> Sequence[CoverageEntry]:

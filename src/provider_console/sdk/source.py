@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from provider_console.sdk.provider import ProviderDescriptor
 
 
 class Source(Protocol):
-    """Finds providers. `name` is unique; the second plugin that claims one is refused."""
+    """Finds providers. `name` is unique; the second plugin that claims one is refused.
+
+    `unlocks` maps names of credentials to titles: this source finds the provider of that title once there is such a
+    credential. People are offered them when they add one.
+    """
 
     name: str
+    unlocks: Mapping[str, str] = {}
 
     async def discover(self) -> Sequence[ProviderDescriptor]:
         """Every provider this source knows now; asked again after the cache expiry, within 10 s.

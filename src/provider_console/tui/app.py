@@ -21,10 +21,11 @@ from provider_console.console.words import did_you_mean
 from provider_console.tui.keymap import TITLES
 from provider_console.tui.link import Clock, Link, Opener, Preview
 from provider_console.tui.messages import ModeRequested, StateChanged
+from provider_console.tui.pages.firstrun import needed
 from provider_console.tui.pump import Pump, tick
 from provider_console.tui.safety import AsciiFilter, ControlFilter, crash_report
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Change, Closed, Opening, Read, State, reduce
+from provider_console.tui.state import Change, Closed, Entered, Opening, Read, State, reduce
 from provider_console.tui.themes import Themes, load_themes, stamp, textual_theme
 from provider_console.tui.typing_ahead import TypingAhead
 
@@ -78,6 +79,7 @@ class ConsoleApp(TypingAhead):
         self.clock = clock
         self.link = Link(clock, self.change, sandbox)
         self._opener = opener
+        self._welcomed = False
         self._themes = Themes({})
         self._wanted_theme = preview.theme
         self._followed: tuple[str | None, str] = (None, preview.glyphs)
@@ -105,8 +107,16 @@ class ConsoleApp(TypingAhead):
         """Use the console that this opens, in place of the one before."""
         self.run_worker(self._hold(opener), group="console", exclusive=True)
 
+    def action_sandbox(self) -> None:
+        """Put the sandbox in the place of this console."""
+        if self.link.sandbox is not None:
+            self._opener = self.link.sandbox
+            self.change(Entered(self.clock.wall(), "sandbox"))
+            self.open(self._opener)
+
     async def _hold(self, opener: Opener) -> None:
         self.change(Opening(self.clock.wall()))
+        console: Console | None = None
         try:
             async with opener() as console:
                 self.link.hold(console)
@@ -117,7 +127,7 @@ class ConsoleApp(TypingAhead):
         except ConsoleError as error:
             self.change(Closed(self.clock.wall(), error.message))
         finally:
-            self.link.hold(None)
+            self.link.drop(console)
 
     def action_open_again(self) -> None:
         """Open the engine again."""
@@ -143,9 +153,19 @@ class ConsoleApp(TypingAhead):
         if state.glyphs != followed[1]:
             # Marks are replaced on the way to the terminal: whatever was painted has to go there anew.
             self.mutate_reactive(ConsoleApp.theme)
+        self._first_run()
         for screen in self.screen_stack:
             if isinstance(screen, ConsoleScreen):
                 screen.state = self.state
+
+    def _first_run(self) -> None:
+        alone = len(self.screen_stack) == 1 and getattr(self.screen, "MODE", "") == "health"
+        if self._welcomed or not alone or not needed(self.state):
+            return
+        from provider_console.tui.screens.firstrun import FirstRunScreen
+
+        self._welcomed = True
+        self.push_screen(FirstRunScreen())
 
     # --- themes -------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ NEEDS: Final = {
     "dry_run": "explain",
     "explain": "explain",
     "cancel": "cancel",
+    "add_credential": "set_secret",
     "adopt": "adopt_provider",
 }
 """The console's method behind an action; what is not listed needs none."""

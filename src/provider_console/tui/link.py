@@ -52,9 +52,14 @@ class Link:
         self.sandbox = sandbox
         self._console: Console | None = None
 
-    def hold(self, console: Console | None) -> None:
+    def hold(self, console: Console) -> None:
         """Use this console from now on."""
         self._console = console
+
+    def drop(self, console: Console | None) -> None:
+        """It is closed; where another one has taken its place meanwhile, that stays."""
+        if self._console is console:
+            self._console = None
 
     @property
     def console(self) -> Console:

@@ -159,6 +159,14 @@ class Ticked:
 
 
 @dataclass(frozen=True, slots=True)
+class Entered:
+    """Another console takes the place of the one before: nothing that was known is true of it."""
+
+    at: float
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """Fields of the state read anew from the console."""
 
@@ -247,6 +255,7 @@ class OlderRead:
 Change = (
     events.Event
     | Ticked
+    | Entered
     | Read
     | ProvidersRead
     | AnalyticsRead
@@ -275,6 +284,18 @@ def reduce(state: State, change: Change) -> State:
 @_apply.register
 def _ticked(change: Ticked, state: State) -> State:
     return replace(state, now=change.now)
+
+
+@_apply.register
+def _entered(change: Entered, state: State) -> State:
+    return State(
+        now=change.at,
+        user=state.user,
+        environment=change.environment,
+        glyphs=state.glyphs,
+        charts=state.charts,
+        theme=state.theme,
+    )
 
 
 @_apply.register

@@ -21,6 +21,7 @@ class UnlockedProviders(Source):
     def __init__(self, context: PluginContext, *, vendors: Sequence[Vendor] = VENDORS) -> None:
         self._context = context
         self._vendors = vendors
+        self.unlocks = {vendor.names[0]: vendor.title for vendor in vendors}
 
     async def discover(self) -> Sequence[ProviderDescriptor]:
         """Every vendor with a key on this machine, by id."""

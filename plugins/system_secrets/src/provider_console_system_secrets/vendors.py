@@ -24,18 +24,18 @@ def _openai(vendor: str, title: str, name: str, base_url: str | None = None) -> 
     return Vendor(id=vendor, title=title, driver="openai", names=(name,), base_url=base_url)
 
 
-# Ids are the vendors' canonical ones. Addresses are those of the vendors' own documentation.
+# The best known first. Ids are the vendors' canonical ones. Addresses are those of the vendors' own documentation.
 VENDORS: Final = (
     _openai("openai", "OpenAI", "OPENAI_API_KEY"),
+    Vendor(id="deepl", title="DeepL", driver="deepl", names=("DEEPL_AUTH_KEY", "DEEPL_API_KEY")),
+    _openai("groq", "Groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1"),
     _openai("cerebras", "Cerebras", "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1"),
     _openai("deepseek", "DeepSeek", "DEEPSEEK_API_KEY", "https://api.deepseek.com/v1"),
     _openai("fireworks", "Fireworks AI", "FIREWORKS_API_KEY", "https://api.fireworks.ai/inference/v1"),
-    _openai("groq", "Groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1"),
     _openai("mistral", "Mistral AI", "MISTRAL_API_KEY", "https://api.mistral.ai/v1"),
     _openai("openrouter", "OpenRouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
     _openai("together", "Together AI", "TOGETHER_API_KEY", "https://api.together.xyz/v1"),
     _openai("xai", "xAI", "XAI_API_KEY", "https://api.x.ai/v1"),
-    Vendor(id="deepl", title="DeepL", driver="deepl", names=("DEEPL_AUTH_KEY", "DEEPL_API_KEY")),
     Vendor(
         id="libretranslate",
         title="LibreTranslate",
