@@ -178,6 +178,12 @@ def test_trouble_of_the_console_itself_stands_above_the_table() -> None:
     assert "figures are from" in said
 
 
+def test_a_problem_that_ends_in_a_question_gets_no_full_stop_behind_it() -> None:
+    state = scene(config_problem="config.toml:2:1: engine.max_retrys: is not a known key; did you mean 'max_retries'?")
+    said = " ".join(text(frame.banners(state, 120, UNICODE)).split())
+    assert "did you mean 'max_retries'? The last good configuration stays in force." in said
+
+
 # --- the state ---------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tests.unit.engine.workbench import after, bench, chat, failing, play, provider
 
 from provider_console.adapters.memory import MemoryUsage
-from provider_console.console.events import Event, StoreTroubled
+from provider_console.console.events import Event, StoreRecovered, StoreTroubled
 from provider_console.core.ports import Absorbed, AttemptRow, CheckRow, ExecutionBegun, ExecutionEnded, StoreUnavailable
 from provider_console.engine.bus import Bus
 from provider_console.engine.recorder import FLUSH_ROWS, RING_ROWS, Recorder
@@ -103,7 +103,7 @@ def test_the_order_is_kept_through_a_store_that_failed() -> None:
 
 
 def test_a_failing_store_is_said_and_the_trouble_is_forgotten_once_it_has_passed() -> None:
-    async def history() -> tuple[str | None, str | None, set[str]]:
+    async def history() -> tuple[str | None, str | None, set[str], int]:
         async with Desk() as desk:
             desk.store.failure = "console.db: the disk is full"
             desk.recorder.note(check(1))
@@ -112,10 +112,11 @@ def test_a_failing_store_is_said_and_the_trouble_is_forgotten_once_it_has_passed
             desk.store.failure = None
             await desk.clock.sleep(2.0)
             told = {event.problem for event in desk.events if isinstance(event, StoreTroubled)}
-            return during, desk.recorder.problem, told
+            over = sum(isinstance(event, StoreRecovered) for event in desk.events)
+            return during, desk.recorder.problem, told, over
 
     full = "console.db: the disk is full"
-    assert play(history) == (full, None, {full})
+    assert play(history) == (full, None, {full}, 1)
 
 
 def test_beyond_the_ring_the_oldest_rows_are_dropped_and_counted() -> None:

@@ -60,11 +60,12 @@ def test_a_file_that_cannot_be_used_leaves_the_last_good_one_in_force_and_says_s
 def test_a_file_mended_to_what_is_in_force_ends_the_complaint() -> None:
     async def history() -> list[str | None]:
         async with bench(provider("a"), text=THREE, background=True) as it:
-            problems = []
+            problems, events = [], _told(it)
             for text in (BROKEN, THREE):
                 it.settings.edit(text)
                 await it.clock.sleep(2.5)
                 problems.append((await it.console.config()).problem)
+            assert [type(event) for event in events] == [SettingsRejected, SettingsReloaded]
             return problems
 
     first, second = play(history)

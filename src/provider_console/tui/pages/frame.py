@@ -57,7 +57,10 @@ def banners(state: State, width: int, glyphs: Glyphs) -> list[Line]:
     if state.config_problem:
         place, problem, others = first_problem(state.config_problem)
         more = f" {plural(others, 'other problem')}." if others else ""
-        said = line(f"{problem}.", muted(f"{more} The last good configuration stays in force."))
+        said = line(
+            problem if problem.endswith("?") else f"{problem}.",
+            muted(f"{more} The last good configuration stays in force."),
+        )
         lines += _banner(Span(f"{glyphs.unhealthy} {place}", "bad", bold=True), said, width, margin)
     if state.store_problem:
         said = line(f"{state.store_problem}.", muted(" The rest goes on; rows wait in memory."))

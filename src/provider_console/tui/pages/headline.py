@@ -64,7 +64,7 @@ def _served(state: State) -> Line:
 def _moments(state: State, width: int) -> Line:
     health = state.health
     due = None if health is None else wall(health.next_health_check)
-    upcoming = "" if due is None or due <= state.now else duration((due - state.now) * 1000)
+    upcoming = "" if due is None or due - state.now < 0.5 else duration((due - state.now) * 1000)
     if width < 100:
         return line(muted("next "), upcoming) if upcoming else ()
     checked = "" if health is None or health.last_health_check is None else ago(health.last_health_check, state.now)
