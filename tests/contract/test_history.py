@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.memory import MemoryUsage
-from provider_console.adapters.sqlite import SqliteUsage
+from provider_console.adapters.sqlite import SqliteUsage, rollups
 from provider_console.adapters.sqlite.migration import migrations, statements
+from provider_console.core.histogram import BUCKETS
 from provider_console.core.period import Span
 from provider_console.core.ports import Absorbed, AttemptRow, CheckCounts, CheckRow, OutageRow, Rollup
-from provider_console.core.rollup import GRAIN_S, Cell, Grain, cell_of, merged, start_of
+from provider_console.core.rollup import GRAIN_S, Cell, Grain, cell_of, merged, packed, start_of
 
 Usage = SqliteUsage | MemoryUsage
 
@@ -413,3 +414,30 @@ async def test_a_database_that_cannot_be_made_small_enough_keeps_its_last_hour(t
     kept = await usage.attempts()
     await usage.close()
     assert len(kept) == 1
+
+
+@pytest.mark.parametrize(
+    "details", [b"", b"\xc1", b"\x94\x80\x80\x80\xc4\x00", b"\x94\x80\x80\x80\xc4\x05\xff\xff\x08zz"]
+)
+async def test_a_rollup_that_a_dying_disk_changed_loses_its_details_and_hides_no_other(
+    tmp_path: Path, details: bytes
+) -> None:
+    usage = SqliteUsage(tmp_path / "console.db", clock=SystemClock())
+    await usage.write([attempt(provider="a"), attempt(provider="b")])
+    await usage.rollups(EVER)
+    with closing(sqlite3.connect(tmp_path / "console.db")) as connection, connection:
+        connection.execute("UPDATE usage_rollup_day SET details = ? WHERE provider = 'a'", (details,))
+
+    found = {row.provider: row.cell for row in await usage.rollups([Span("day", 0, 1e12)])}
+    await usage.close()
+
+    assert (found["a"].attempts, found["a"].latencies) == (1, 0)
+    assert found["b"] == cell_of(attempt(provider="b"))
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    counts=st.dictionaries(st.integers(0, BUCKETS - 1), st.sampled_from([1, 200, 60_000, 2**31, 2**40]), max_size=50)
+)
+def test_a_histogram_of_any_shape_comes_back_as_it_was_stored(counts: dict[int, int]) -> None:
+    assert rollups._latencies(rollups._storable(packed(counts))) == packed(counts)

@@ -14,7 +14,7 @@ from provider_console.core.rollup import GRAIN_S, Grain
 MOST_CELLS: Final = 3_000
 """Roll-ups read of one provider, category and kind: two days of minutes, four months of hours, eight years of days."""
 
-_STEPS: Final = ((3 * 3_600, 60), (14 * 86_400, 3_600))
+_STEPS: Final = ((3 * 3_600, 60), (36 * 3_600, 3_600), (14 * 86_400, 6 * 3_600))
 """Up to this length, this step (s); a longer period goes by days."""
 
 _DAY_S: Final = 86_400
@@ -39,13 +39,16 @@ class Span(msgspec.Struct, frozen=True):
 class Period(msgspec.Struct, frozen=True, kw_only=True):
     """From `start` until `end` (wall seconds), told in steps of `step_s`.
 
-    It begins with a whole roll-up: a minute, or an hour where `by_hours`.
+    What was asked for begins with a whole step; the one before it with a minute, or an hour where `by_hours`, so that
+    it is as long.
     """
 
     start: int
     end: float
     step_s: int
     by_hours: bool
+    to_now: bool = False
+    """It ends now: the roll-up that is under way holds nothing that is later."""
 
     @property
     def grain(self) -> Grain:
@@ -59,11 +62,12 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
         if edge == self.grain:
             return (Span(edge, self.start, self.end),)
         length = GRAIN_S[self.grain]
-        first, last = -(-self.start // length) * length, int(self.end // length) * length
+        first = -(-self.start // length) * length
+        last = self.end if self.to_now else int(self.end // length) * length
         if first >= last:
             return (Span(edge, self.start, self.end),)
-        spans = (Span(edge, self.start, first), Span(self.grain, first, last), Span(edge, last, self.end))
-        return tuple(span for span in spans if span.start < span.end)
+        spans = (Span(edge, self.start, first), Span(self.grain, first, last), Span(edge, int(last), self.end))
+        return tuple(span for span in (spans[:2] if self.to_now else spans) if span.start < span.end)
 
     @property
     def before(self) -> Period:
@@ -75,7 +79,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
         if self.by_hours or self.start >= minutes_since:
             return self
         step_s = self.step_s if self.step_s % 3_600 == 0 else 3_600 * -(-self.step_s // 3_600)
-        return _aligned(self.start, self.end, step_s, by_hours=True)
+        return _aligned(self.start, self.end, step_s, by_hours=True, to_now=self.to_now)
 
 
 def period(*, since: str, until: str | None, step: str | None, now: float) -> Period:
@@ -94,7 +98,9 @@ def period(*, since: str, until: str | None, step: str | None, now: float) -> Pe
         )
     length = int(end - start)
     step_s = next((own for longest, own in _STEPS if length <= longest), _DAY_S) if step is None else _step(step)
-    asked = _aligned(start, end, step_s, by_hours=step_s % _DAY_S == 0)
+    asked = _aligned(start, end, step_s, by_hours=step_s % _DAY_S == 0, to_now=end == latest)
+    # The first point of a trend shall be a whole one: half a day would look like a collapse.
+    asked = msgspec.structs.replace(asked, start=asked.start // step_s * step_s)
     cells = length / GRAIN_S[asked.grain]
     if cells > MOST_CELLS:
         finest = next((name for name, s in (("1m", 60), ("1h", 3_600), ("1d", _DAY_S)) if length / s <= MOST_CELLS), "")
@@ -122,9 +128,9 @@ def _step(text: str) -> int:
     return int(seconds)
 
 
-def _aligned(start: float, end: float, step_s: int, *, by_hours: bool) -> Period:
+def _aligned(start: float, end: float, step_s: int, *, by_hours: bool, to_now: bool = False) -> Period:
     length = 3_600 if by_hours else 60
-    return Period(start=int(start // length) * length, end=end, step_s=step_s, by_hours=by_hours)
+    return Period(start=int(start // length) * length, end=end, step_s=step_s, by_hours=by_hours, to_now=to_now)
 
 
 def words(at: float) -> str:

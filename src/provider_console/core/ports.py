@@ -142,7 +142,7 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
     report: bytes | None
 
 
-class Rollup(msgspec.Struct, frozen=True):
+class Rollup(msgspec.Struct, frozen=True, gc=False):
     """The attempts of one provider, category and kind in the minute, hour or day that begins at `at`."""
 
     provider: str

@@ -59,13 +59,14 @@ async def history(
     _check_known(engine, providers, [*trends, *before])
     names = providers or sorted({*trends, *before})
     lanes, language = engine.catalog.lanes, engine.settings().appearance.language
+    moments: dict[int, str] = {}
     listed = [
         ProviderHistory(
             provider=name,
             name=lanes[name].provider.name(language) if name in lanes else name,
             figures=_if_any(merged(trends.get(name, {}).values())),
             before=_if_any(merged(before.get(name, {}).values())),
-            trend=await _points(engine, trends.get(name, {}), current),
+            trend=await _points(engine, trends.get(name, {}), current, moments),
         )
         for name in dict.fromkeys(names)
     ]
@@ -77,7 +78,7 @@ async def history(
         before_since=iso(earlier.start),
         total=_if_any(merged(whole.values()), among_all=not providers),
         before=_if_any(merged(whole_before.values()), among_all=not providers),
-        trend=await _points(engine, whole, current),
+        trend=await _points(engine, whole, current, moments),
         providers=tuple(listed),
         kept_since=iso(kept.attempts) if kept.attempts else None,
         notes=tuple(_notes(engine, asked, current, kept, now)),
@@ -142,7 +143,7 @@ def figures(cell: Cell, *, among_all: bool = False) -> PeriodFigures:
     reached = {name: count - cell.absorbed.get(name, 0) for name, count in failed.items()}
     reached = {name: count for name, count in reached.items() if count > 0}
     visits = cell.executions if among_all else cell.visits
-    p50, p95, p99 = cell.histogram.quantiles_s((0.5, 0.95, 0.99))
+    p50, p95, p99 = cell.quantiles_s((0.5, 0.95, 0.99))
     return PeriodFigures(
         total_requests=requests,
         success_rate=round(100 * cell.successes / requests, 2) if requests else None,
@@ -195,7 +196,10 @@ async def _together(engine: Engine, trends: Iterable[_Trend]) -> _Trend:
     return whole
 
 
-async def _points(engine: Engine, steps: Mapping[int, Cell], asked: Period) -> tuple[TrendPoint, ...]:
+async def _points(
+    engine: Engine, steps: Mapping[int, Cell], asked: Period, moments: dict[int, str]
+) -> tuple[TrendPoint, ...]:
+    """What a trend shows. `moments` are times in words: those of one trend are those of the others too."""
     points = []
     for number, (at, cell) in enumerate(sorted(steps.items()), 1):
         if number % BREATH == 0:
@@ -203,10 +207,12 @@ async def _points(engine: Engine, steps: Mapping[int, Cell], asked: Period) -> t
         requests = cell.attempts - cell.failed.get(CANCELLED, 0)
         if not requests:
             continue
-        p50, p95, p99 = cell.histogram.quantiles_s((0.5, 0.95, 0.99))
+        if at not in moments:
+            moments[at] = iso(max(at, asked.start))
+        p50, p95, p99 = cell.quantiles_s((0.5, 0.95, 0.99))
         points.append(
             TrendPoint(
-                at=iso(max(at, asked.start)),
+                at=moments[at],
                 total_requests=requests,
                 success_rate=round(100 * cell.successes / requests, 2),
                 average_response_time=round(cell.latency_us / cell.successes / 1000, 1) if cell.successes else None,

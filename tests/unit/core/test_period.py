@@ -19,7 +19,14 @@ def asked(since: str, until: str | None = None, step: str | None = None) -> Peri
 
 @pytest.mark.parametrize(
     ("since", "step_s", "grain"),
-    [("5m", 60, "minute"), ("3h", 60, "minute"), ("24h", 3600, "hour"), ("14d", 3600, "hour"), ("30d", DAY, "day")],
+    [
+        ("5m", 60, "minute"),
+        ("3h", 60, "minute"),
+        ("24h", 3600, "hour"),
+        ("36h", 3600, "hour"),
+        ("7d", 21_600, "hour"),
+        ("30d", DAY, "day"),
+    ],
 )
 def test_the_steps_suit_the_length_of_the_period(since: str, step_s: int, grain: Grain) -> None:
     found = asked(since)
@@ -27,15 +34,17 @@ def test_the_steps_suit_the_length_of_the_period(since: str, step_s: int, grain:
     assert (found.step_s, found.grain) == (step_s, grain)
 
 
-def test_a_month_is_whole_days_with_hours_at_its_edges() -> None:
+def test_a_month_begins_with_a_whole_day_and_the_one_before_is_as_long() -> None:
     spans = asked("30d").spans
 
-    first, last, now = 1_761_264_000, 1_763_769_600, math.nextafter(NOW, math.inf)
-    assert spans == (
-        Span("hour", 1_761_228_000, first),
-        Span("day", first, last),
-        Span("hour", last, now),
+    begin, now = 1_761_177_600, math.nextafter(NOW, math.inf)
+    assert spans == (Span("day", begin, now),)
+    assert asked("30d", until="1h").spans == (
+        Span("day", begin, 1_763_769_600),
+        Span("hour", 1_763_769_600, NOW - 3_600),
     )
+    before = asked("30d").before.spans
+    assert [(span.grain, span.end - span.start) for span in before] == [("hour", 54_000), ("day", 30 * DAY)]
 
 
 @settings(max_examples=200, deadline=None)
@@ -48,8 +57,9 @@ def test_a_month_is_whole_days_with_hours_at_its_edges() -> None:
 def test_spans_follow_one_another_without_gap_or_overlap(
     now: float, back_s: int, step: str | None, kept: float
 ) -> None:
+    text, back_s = (f"{back_s}s", back_s) if back_s < 10**6 else (f"{back_s // DAY}d", back_s // DAY * DAY)
     since = max(0, now - back_s)
-    whole = period(since=f"{back_s}s" if back_s < 10**6 else f"{back_s // DAY}d", until=None, step=step, now=now)
+    whole = period(since=text, until=None, step=step, now=now)
 
     for one in (whole.kept_since(kept), whole.before):
         ends = [one.start, *(span.end for span in one.spans)]
@@ -57,7 +67,7 @@ def test_spans_follow_one_another_without_gap_or_overlap(
         assert ends[-1] == one.end
         assert all(span.start % GRAIN_S[span.grain] == 0 for span in one.spans)
         assert sum((span.end - span.start) / GRAIN_S[span.grain] for span in one.spans) <= MOST_CELLS + 200
-    assert whole.start <= since + DAY
+    assert whole.start <= since < whole.start + whole.step_s
     assert whole.before.end == whole.start
 
 

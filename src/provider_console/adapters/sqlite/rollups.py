@@ -71,15 +71,18 @@ WITH RECURSIVE names (name) AS (
 """
 
 
-class _Details(msgspec.Struct, array_like=True):
+class _Details(msgspec.Struct, array_like=True, gc=False):
     """What a cell holds beside plain sums, as it is stored."""
 
     failed: dict[str, int]
     absorbed: dict[str, int]
     units: dict[str, int]
     latencies: dict[int, int] | bytes
-    """Counts by bucket where they are few; else those from the first to the last, 8 bytes each, behind the first."""
+    """Counts by bucket where they are few; else the first bucket (2 bytes), how many bytes a count takes (1 byte), and
+    the counts from there to the last one that is filled."""
 
+
+_WIDTHS: Final = (1, 2, 4, 8)
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Details).decode
@@ -211,21 +214,31 @@ def _cell(values: Sequence[Any]) -> Cell:
 
 
 def _latencies(stored: dict[int, int] | bytes) -> int:
-    if isinstance(stored, bytes):
-        return int.from_bytes(stored[2:], "little") << (64 * int.from_bytes(stored[:2], "little"))
-    return packed({bucket: count for bucket, count in stored.items() if 0 <= bucket < BUCKETS})
+    if isinstance(stored, dict):
+        return packed({bucket: count for bucket, count in stored.items() if 0 <= bucket < BUCKETS})
+    first, width, counts = int.from_bytes(stored[:2], "little"), stored[2] if len(stored) > 2 else 0, stored[3:]
+    if width not in _WIDTHS or len(counts) % width or first + len(counts) // width > BUCKETS:
+        return 0  # saved from a damaged file
+    wide = bytearray(len(counts) // width * 8)
+    for place in range(width):
+        wide[place::8] = counts[place::width]
+    return int.from_bytes(wide, "little") << (64 * first)
 
 
 def _storable(latencies: int) -> dict[int, int] | bytes:
     dense = latencies.to_bytes(8 * BUCKETS, "little").rstrip(b"\0")
     first = (len(dense) - len(dense.lstrip(b"\0"))) // 8
-    last = -(-len(dense) // 8)
-    counts = array("Q", dense.ljust(8 * last, b"\0")[8 * first :])
+    wide = dense.ljust(-(-len(dense) // 8) * 8, b"\0")[8 * first :]
+    counts = array("Q", wide)
     filled = len(counts) - counts.count(0)
-    # Reading dense ones takes a sixth of the time, and an entry of a map about 4 bytes.
-    if 8 * len(counts) <= 4 * 4 * filled:
-        return first.to_bytes(2, "little") + counts.tobytes()
-    return {first + position: count for position, count in enumerate(counts) if count}
+    width = next(width for width in _WIDTHS if max(counts, default=0) < 1 << (8 * width))
+    # An entry of a map is about 4 bytes. Dense ones may take twice the room: they are read in a sixth of the time.
+    if width * len(counts) > 2 * 4 * filled:
+        return {first + position: count for position, count in enumerate(counts) if count}
+    narrow = bytearray(width * len(counts))
+    for place in range(width):
+        narrow[place::width] = wide[place::8]
+    return first.to_bytes(2, "little") + bytes((width,)) + bytes(narrow)
 
 
 def _counted(values: Sequence[Any]) -> tuple[_Key, Cell]:
