@@ -86,7 +86,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            if permit:\n                lane.breaker.leave(permit)\n",
         "",
         named=True,
-        seeds=(0,),
+        seeds=(30,),
     ),
     Mutant(
         "no reserve for later providers",
@@ -166,7 +166,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "engine/recorder.py",
         "                execution.attempts_kept += 1\n",
         "                execution.attempts_kept += attempt.number % 2\n",
-        seeds=(9,),
+        seeds=(15,),
     ),
     Mutant(
         "an attempt not recorded",
@@ -214,7 +214,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "core/breaker.py",
         "        if self._state is _OPEN:\n            self._half_open()\n\n    def probe_failed",
         "        if self._state is not _CLOSED:\n            self._close(now)\n\n    def probe_failed",
-        seeds=(0,),
+        seeds=(5,),
     ),
     Mutant(
         "one success closes the breaker",
