@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from contextlib import ExitStack, asynccontextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -32,14 +32,20 @@ from provider_console.adapters.user import os_user
 from provider_console.console.access import Identity, Role, guarded, role_of
 from provider_console.console.console import Console
 from provider_console.console.errors import BadRequest, ConfigurationInvalid, ConsoleError, StorageUnavailable
+from provider_console.console.service import Service
 from provider_console.console.views import PluginView
 from provider_console.core.ports import LoadedSettings, SettingsInvalid, StoreUnavailable
-from provider_console.engine.engine import GRACE_S, Engine, Parts, running
+from provider_console.core.settings import ApiSettings
+from provider_console.engine.engine import GRACE_S, Engine, Parts, TokenParts, running
 from provider_console.engine.engine_console import EngineConsole
+from provider_console.engine.engine_service import EngineService
 from provider_console.engine.plugin_context import Context
 from provider_console.engine.plugins import GROUP, Registry, Trouble, discover
 
 log = logging.getLogger(__name__)
+
+SERVICE_GRACE_S: Final = 30.0
+"""How long a server lets what runs finish; a terminal waits for five seconds."""
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +116,20 @@ async def open_front_end(
         finally:
             if company is not None:
                 company.cancel()
+
+
+@asynccontextmanager
+async def open_service(
+    situation: Situation | None = None, *, grace_s: float = SERVICE_GRACE_S, repair: bool = False
+) -> AsyncIterator[Service]:
+    """The engine in this process for a server: whoever comes is known by a token.
+
+    Raises:
+        ConfigurationInvalid; Forbidden: the OS user is not in `[access]`.
+    """
+    async with _engine(situation or Situation(), background=True, grace_s=grace_s, repair=repair) as engine:
+        role_of(os_user(), engine.settings().access)
+        yield EngineService(engine)
 
 
 @asynccontextmanager
@@ -184,6 +204,13 @@ async def _engine(
             problem=problem,
             author=os_user(),
             redact=redactor.redact,
+            tokens=lambda: _token_parts(
+                lambda: (live[0].settings() if live else loaded.settings).api,
+                secrets=secrets,
+                usage=usage,
+                clock=clock,
+                http=http,
+            ),
         )
         async with running(parts, background=background, grace_s=grace_s) as engine:
             live.append(engine)
@@ -198,6 +225,28 @@ async def _engine(
     finally:
         stack.close()
         await usage.close()
+
+
+def _token_parts(
+    settings: Callable[[], ApiSettings],
+    *,
+    secrets: KeyringSecrets | MemorySecrets,
+    usage: SqliteUsage,
+    clock: SystemClock,
+    http: HttpClients,
+) -> TokenParts:
+    # Only now: few commands make a token or look at one, and PyJWT takes 0.1 s to load.
+    from provider_console.adapters.jwks_tokens import JwksTokens
+    from provider_console.adapters.jwt_tokens import JwtTokens
+    from provider_console.adapters.token_keys import FileTokenKeys, KeyringTokenKeys
+
+    file = settings().key_file
+    keys = FileTokenKeys(Path(file).expanduser()) if file else KeyringTokenKeys(secrets)
+    return TokenParts(
+        store=usage.tokens,
+        signer=JwtTokens(keys, clock=clock),
+        trusted=JwksTokens(settings, http=http, clock=clock),
+    )
 
 
 async def _configured(
@@ -284,4 +333,4 @@ class _Quarantines:
             self(trouble)
 
 
-__all__ = ["Situation", "check_plugins", "open_console", "open_front_end"]
+__all__ = ["Situation", "check_plugins", "open_console", "open_front_end", "open_service"]

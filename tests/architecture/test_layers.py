@@ -29,15 +29,18 @@ BREACHES: Final[Mapping[str, Mapping[str, str]]] = {
         "provider_console/adapters/clock.py": "from provider_console.engine import planner",
         "provider_console/bootstrap.py": "from provider_console.cli import exits",
         "provider_console/tui/pump.py": "from provider_console import bootstrap",
+        "provider_console/api/docs.py": "from provider_console.tui import state",
     },
     "front-ends": {
         "provider_console/cli/health.py": "from provider_console.engine import planner",
         "provider_console/cli/check.py": "import keyring",
+        "provider_console/api/desk.py": "from provider_console.engine import token_desk",
         "provider_console/tui/link.py": "from provider_console.core import decide",
     },
     "adapters-alone": {
         "provider_console/engine/doctor.py": "import sqlite3",
         "provider_console/core/scoring.py": "import httpx",
+        "provider_console/api/desk.py": "import jwt",
     },
     "servers-alone": {"provider_console/adapters/places.py": "import uvicorn"},
     "pure-core": {"provider_console/core/budget.py": "import time", "provider_console/core/text.py": "import os"},

@@ -17,6 +17,7 @@ HTTP: Final = ("httpx", "aiohttp", "httpx_aiohttp", "httpcore")
 SERVERS: Final = ("uvicorn", "starlette")
 TERMINAL: Final = ("textual", "rich")
 STORES: Final = ("aiosqlite", "sqlite3", "keyring", "tomlkit")
+TOKENS: Final = ("jwt", "cryptography")
 
 OPEN = """
 import asyncio
@@ -66,11 +67,16 @@ CASES: Final = [
         "from provider_console.cli import main; main(['--version'])",
         (*ENGINE, *HTTP, *SERVERS, *TERMINAL, *STORES),
     ),
+    (
+        "the help of the server",
+        "from provider_console.cli import main; main(['serve', '--help'])",
+        (*HTTP, *SERVERS, *TERMINAL, *STORES, *TOKENS, *ENGINE, "prometheus_client"),
+    ),
     ("the help of a command", "from provider_console.cli import main; main(['health', '--help'])", (*HTTP, *SERVERS)),
     (
         "an open console",
         OPEN.format(background=False, work="await console.providers(include_inactive=True)"),
-        (*HTTP, *SERVERS, *TERMINAL, "provider_console.sandbox"),
+        (*HTTP, *SERVERS, *TERMINAL, *TOKENS, "provider_console.sandbox", "provider_console.api"),
     ),
     (
         "an open console that watches",

@@ -76,7 +76,21 @@ def test_mypy_takes_the_engine_console_for_a_console(tmp_path: Path) -> None:
 
 def _changing() -> Iterator[str]:
     for name in METHODS:
-        if name.split("_")[0] in {"set", "adopt", "replace", "restore", "delete", "test", "execute", "cancel", "clear"}:
+        if name.split("_")[0] in {
+            "set",
+            "adopt",
+            "replace",
+            "restore",
+            "delete",
+            "test",
+            "execute",
+            "cancel",
+            "clear",
+            "issue",
+            "renew",
+            "revoke",
+            "rotate",
+        }:
             yield name
 
 

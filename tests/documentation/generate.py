@@ -1,4 +1,4 @@
-"""Writes the tables of docs/configuration.md that the program itself knows: python -m tests.documentation.generate"""
+"""Writes the tables of the pages that the program itself knows: python -m tests.documentation.generate"""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any, Final
 from tests.documentation.pages import ROOT
 
 from provider_console.adapters.settings_schema import SettingInfo, describe
+from provider_console.console.routes import PREFIX, ROUTES
+from provider_console.console.wire import role_for, summary
 from provider_console.core.settings import MISSION_ENVIRONMENT
 from provider_console.engine.plugins import Trouble, discover
 
-PAGE: Final = ROOT / "docs" / "configuration.md"
 BUILT_IN: Final = ("dynamic_ai", "system_secrets", "translation")
 SHORT: Final = 60
 """Characters of a pattern that a table can bear; a longer one is left to the message that quotes it."""
@@ -73,14 +74,26 @@ def environment_table() -> str:
     return "\n".join(lines)
 
 
-PARTS: Final[Mapping[str, Callable[[], str]]] = {"settings": settings_table, "environment": environment_table}
+def routes_table() -> str:
+    """Every route of the HTTP API, its role and what it does."""
+    lines = ["| route | role | does |", "|---|---|---|"]
+    for route in ROUTES:
+        path = route.path.removeprefix(PREFIX)
+        lines.append(f"| `{route.method} {path}` | {role_for(route).value.replace('_', ' ')} | {summary(route)} |")
+    return "\n".join(lines)
 
 
-def page(current: str) -> str:
+PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    "docs/configuration.md": {"settings": settings_table, "environment": environment_table},
+    "docs/api.md": {"routes": routes_table},
+}
+
+
+def page(name: str, current: str) -> str:
     """The page with its generated parts as they are now."""
-    for name, make in PARTS.items():
-        begin, end = f"<!-- generated: {name} -->", f"<!-- end of {name} -->"
-        assert current.count(begin) == current.count(end) == 1, f"docs/configuration.md needs one {begin} and one {end}"
+    for part, make in PARTS[name].items():
+        begin, end = f"<!-- generated: {part} -->", f"<!-- end of {part} -->"
+        assert current.count(begin) == current.count(end) == 1, f"{name} needs one {begin} and one {end}"
         head, _, rest = current.partition(begin)
         _, _, tail = rest.partition(end)
         current = f"{head}{begin}\n\n{make()}\n\n{end}{tail}"
@@ -88,5 +101,6 @@ def page(current: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")
-    sys.stdout.write(f"{PAGE.relative_to(ROOT)} is up to date\n")
+    for name in PARTS:
+        (ROOT / name).write_text(page(name, (ROOT / name).read_text("utf-8")), "utf-8")
+        sys.stdout.write(f"{name} is up to date\n")

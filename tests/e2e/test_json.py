@@ -50,6 +50,7 @@ DONE: dict[tuple[str, ...], int] = {
     ("secrets", "test", "PRIMARY_KEY"): 0,
     ("secrets", "backend"): 4,
     ("cache", "clear"): 0,
+    ("token", "list"): 0,
     ("audit",): 0,
     ("audit", "list", "--since", "1h", "--limit", "5"): 0,
     ("audit", "verify"): 0,
@@ -62,10 +63,10 @@ DONE: dict[tuple[str, ...], int] = {
 }
 """Commands that give data, and their exit codes where one provider works and there is no keyring."""
 
-ENDLESS = {"sandbox"}
+ENDLESS = {"sandbox", "serve"}
 """Commands that run until Ctrl-C."""
 
-LATER = {"serve", "token", "themes"}
+LATER = {"themes"}
 """Named in the product's face; each is tried here once it is there."""
 
 

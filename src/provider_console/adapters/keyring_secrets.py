@@ -30,6 +30,8 @@ LONGEST: Final = 8192
 AUDIT_KEY: Final = "audit-key"
 """The user name of the audit's signing key: in small letters, so that no credential can have it."""
 AUDIT_KEY_BYTES: Final = 32
+TOKEN_KEYS: Final = "token-keys"  # noqa: S105 - a name
+"""The user name of the keys that sign access tokens."""
 
 LIMIT_S: Final = 5.0
 RETRY_S: Final = 30.0
@@ -211,6 +213,32 @@ class KeyringSecrets:
             return None
         self._on_loaded(Secret(text))
         return bytes.fromhex(text)
+
+    async def token_keys(self) -> str | None:
+        """The keys that sign access tokens, as `keep_token_keys` stored them; None where there are none yet.
+
+        Raises:
+            SecretsUnavailable: there is no keyring, or it does not answer.
+        """
+        text = await self._call(
+            lambda keyring: keyring.get_password(self._service, TOKEN_KEYS), doing="reading the keys of access tokens"
+        )
+        for key in (text or "").split():
+            self._on_loaded(Secret(key))
+        return text
+
+    async def keep_token_keys(self, text: str) -> None:
+        """Store the keys that sign access tokens.
+
+        Raises:
+            SecretsUnavailable: there is no keyring, or it refused.
+        """
+        for key in text.split():
+            self._on_loaded(Secret(key))
+        await self._call(
+            lambda keyring: keyring.set_password(self._service, TOKEN_KEYS, text),
+            doing="storing the keys of access tokens",
+        )
 
     # --- reading --------------------------------------------------------------------------------------------
 

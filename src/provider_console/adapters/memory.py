@@ -346,6 +346,10 @@ class MemoryAudit:
         """
         self._usable()
 
+    async def writable(self) -> bool:
+        """Whether a row could be written now."""
+        return self.failure is None and not self._closed
+
     async def intend(
         self, *, actor: str, role: str, front_end: str, action: str, subject: str, before: str | None, after: str | None
     ) -> int:

@@ -33,6 +33,7 @@ class MemorySecrets:
         self._clock = clock
         self._on_loaded = on_loaded
         self._audit_key = secrets.token_bytes(AUDIT_KEY_BYTES)
+        self._token_keys: str | None = None
         self._index: SecretIndex = _Index() if index is None else index
         self._keyring = {name: Secret(value) for name, value in (values or {}).items()}
         self._unnamed = set(self._keyring)
@@ -140,6 +141,14 @@ class MemorySecrets:
     async def audit_key(self) -> bytes | None:
         """What signs the audit trail: it ends with this store, as the trail of a sandbox does."""
         return self._audit_key
+
+    async def token_keys(self) -> str | None:
+        """The keys that sign access tokens."""
+        return self._token_keys
+
+    async def keep_token_keys(self, text: str) -> None:
+        """Keep the keys that sign access tokens, for as long as this is there."""
+        self._token_keys = text
 
     def _require(self) -> None:
         if self.unusable is not None:

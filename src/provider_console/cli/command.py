@@ -8,29 +8,34 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from provider_console.cli.output import Output
-from provider_console.console.access import Role
+from provider_console.console.access import PEOPLE, Role
 from provider_console.console.console import Console
 from provider_console.console.errors import BadRequest
 from provider_console.console.words import span_s
 
 
 class Command(NamedTuple):
-    """One command: its arguments, what it does, and an example for `--help`."""
+    """One command: its arguments, what it does, and an example for `--help`. `serves`: on the loop made for servers."""
 
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Output], Awaitable[int]]
     example: str
+    serves: bool = False
 
 
-def common_options(*, again: bool = False) -> argparse.ArgumentParser:
-    """Options of every command. `again`: for the parser of an action, so that they may also stand behind it."""
+def common_options(*, again: bool = False, role: bool = True) -> argparse.ArgumentParser:
+    """Options of every command. `again`: for the parser of an action, so that they may also stand behind it.
+
+    `role` False: the action has a `--role` of another meaning.
+    """
     # Without SUPPRESS the action's defaults would overwrite what stood before it.
     parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS if again else None)
     group = parser.add_argument_group("common options")
     group.add_argument("--json", action="store_true", help="data as JSON on stdout; messages stay on stderr")
     group.add_argument("--quiet", action="store_true", help="no progress on stderr")
     group.add_argument("--log-level", choices=("debug", "info", "warning"), help="the least that the log file holds")
-    group.add_argument("--role", choices=[role.value for role in Role], help="act with a lower role than yours")
+    if role:
+        group.add_argument("--role", choices=[role.value for role in PEOPLE], help="act with a lower role than yours")
     return parser
 
 

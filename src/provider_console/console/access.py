@@ -29,14 +29,21 @@ log = logging.getLogger(__name__)
 
 
 class Role(StrEnum):
-    """What a person may do: an admin reads and executes, a super admin also changes."""
+    """What somebody may do: `metrics` reads figures only, an admin reads and executes, a super admin also changes."""
 
+    METRICS = "metrics"
     ADMIN = "admin"
     SUPER_ADMIN = "super_admin"
 
     def includes(self, other: Role) -> bool:
         """Whether this role may do what the other one may."""
-        return self is Role.SUPER_ADMIN or other is self
+        return _ORDER.index(self) >= _ORDER.index(other)
+
+
+_ORDER: Final = (Role.METRICS, Role.ADMIN, Role.SUPER_ADMIN)
+
+PEOPLE: Final = (Role.ADMIN, Role.SUPER_ADMIN)
+"""Roles that a person may have; `metrics` is for a program that scrapes."""
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -50,6 +57,7 @@ _READ = Action(Role.ADMIN)
 _DO = Action(Role.ADMIN, audited=True)
 _CHANGE = Action(Role.SUPER_ADMIN, audited=True)
 _SEE = Action(Role.SUPER_ADMIN)
+_MEASURE = Action(Role.METRICS)
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "providers": _READ,
@@ -96,7 +104,13 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "set_secret": _CHANGE,
     "test_secret": _CHANGE,
     "delete_secret": _CHANGE,
+    "tokens": _SEE,
+    "issue_token": _CHANGE,
+    "renew_token": _DO,
+    "revoke_token": _CHANGE,
+    "rotate_token_keys": _CHANGE,
     "whoami": _READ,
+    "vitals": _MEASURE,
     "audit": _READ,
     "verify_audit": _READ,
     "plugins": _READ,
@@ -113,6 +127,14 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     role: Role
     front_end: str
+
+
+class Bearer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who shows a token, which one, and until when it counts (wall seconds)."""
+
+    identity: Identity
+    token_id: str
+    expires_at: float
 
 
 def role_of(user: str, access: AccessSettings | None, *, wanted: Role | None = None) -> Role:

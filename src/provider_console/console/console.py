@@ -22,6 +22,7 @@ from provider_console.console.views import (
     Explanation,
     FiguresView,
     Finding,
+    IssuedToken,
     KindView,
     PluginView,
     ProviderView,
@@ -30,7 +31,9 @@ from provider_console.console.views import (
     SecretView,
     SurveyView,
     SystemHealth,
+    TokenView,
     TrendView,
+    VitalsView,
     Who,
 )
 from provider_console.sdk.operation import Chunk, Operation
@@ -268,9 +271,41 @@ class Console(Protocol):
         """Remove a credential; False if it was not stored."""
         ...
 
+    # access tokens of the HTTP API
+    async def tokens(self) -> Sequence[TokenView]:
+        """Tokens that were issued, newest first, until a day after their end; never the token itself."""
+        ...
+
+    async def issue_token(self, subject: str, *, role: str, ttl_ms: int = 900_000) -> IssuedToken:
+        """A token for somebody, as `admin`, `super_admin` or `metrics`.
+
+        It counts for a quarter of an hour; `ttl_ms` up to a day, for `metrics` up to a year.
+        """
+        ...
+
+    async def renew_token(self, token: Secret) -> IssuedToken:
+        """A token like the one given, which still counts, with its whole time again; the old one runs out by itself.
+
+        Raises:
+            Unauthenticated: it no longer counts, or was first issued over 30 days ago.
+        """
+        ...
+
+    async def revoke_token(self, token_id: str) -> bool:
+        """End a token and every one renewed from it, within a second; False if there is none that counts."""
+        ...
+
+    async def rotate_token_keys(self) -> int:
+        """Sign with a new key. The key before counts on; tokens of older keys end, and this says how many."""
+        ...
+
     # the console itself
     async def whoami(self) -> Who:
         """Who holds this console, and what that person may do."""
+        ...
+
+    async def vitals(self) -> VitalsView:
+        """How the console itself is: what runs, what waits to be written, and whether the audit trail can be."""
         ...
 
     async def audit(self, *, since: str | None = None, limit: int = 200) -> Sequence[AuditEntry]:

@@ -2,7 +2,10 @@
 
 ConsoleError
 ├── BadRequest               a name, a payload or a value is wrong: exit 2
+│   └── NotFound             there is nothing of that name: exit 2
+├── Unauthenticated          nobody knows who asks: exit 4
 ├── Forbidden                the role may not do this: exit 4
+├── Busy                     too much at once: exit 1
 ├── NoProvider               nobody is eligible: exit 1, or 3 where all of them are failing
 ├── OperationFailed          every provider failed: exit 3
 ├── PartialResult            a stream broke after its first content: exit 3
@@ -41,6 +44,28 @@ class BadRequest(ConsoleError):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class NotFound(BadRequest):
+    """There is no provider, execution or version of that name."""
+
+    code = "not_found"
+
+
+class Unauthenticated(ConsoleError):
+    """The token is missing, or is none that counts."""
+
+    code = "unauthenticated"
+
+
+class Busy(ConsoleError):
+    """Too many requests, or too many executions under way; come back after `retry_after_ms`."""
+
+    code = "busy"
+
+    def __init__(self, message: str, *, retry_after_ms: float) -> None:
+        super().__init__(message)
+        self.retry_after_ms = retry_after_ms
 
 
 class Forbidden(ConsoleError):

@@ -136,6 +136,8 @@ class ExecutionReport(View, frozen=True, kw_only=True):
     retry_after_ms: float | None = None
     parent: str | None = None
     children: tuple[str, ...] = ()
+    request_id: str | None = None
+    """The id of the request that asked for it, where it came over HTTP."""
 
 
 class Explanation(View, frozen=True, kw_only=True):
@@ -474,6 +476,48 @@ class SecretView(View, frozen=True, kw_only=True):
     age_ms: float | None
     last_success_age_ms: float | None
     used_by: tuple[str, ...] = ()
+
+
+class TokenView(View, frozen=True, kw_only=True):
+    """A token that was issued. `renewed_from` is the first of its line, where it is not that one itself."""
+
+    id: str
+    subject: str
+    role: str
+    issued_at: str
+    expires_at: str
+    valid: bool
+    revoked_at: str | None = None
+    renewed_from: str | None = None
+
+
+class IssuedToken(View, frozen=True, kw_only=True):
+    """A new token: the only time that it is shown."""
+
+    token: str
+    id: str
+    subject: str
+    role: str
+    expires_at: str
+
+    def __repr__(self) -> str:
+        return f"IssuedToken(id={self.id!r}, subject={self.subject!r}, role={self.role!r}, token=***)"
+
+
+class VitalsView(View, frozen=True, kw_only=True):
+    """How the console itself is.
+
+    `rows_waiting` are records not yet written, `rows_dropped` those lost since the start; `budget` is what is left of
+    the retry budget, of 40.
+    """
+
+    draining: bool
+    audit_writable: bool
+    running: int
+    rows_waiting: int
+    rows_dropped: int
+    budget: float
+    notices: tuple[str, ...] = ()
 
 
 class AuditEntry(View, frozen=True, kw_only=True):

@@ -129,6 +129,34 @@ class PluginsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     disabled: Annotated[tuple[str, ...], Meta(description="names of plugins that are not loaded")] = ()
 
 
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[api]`: who may come in over HTTP, and how much of it."""
+
+    allowed_hosts: Annotated[
+        tuple[str, ...], Meta(description="names that a request may call this console by (its Host header)")
+    ] = ("localhost", "127.0.0.1")
+    requests_per_minute: Annotated[int, Meta(ge=1, le=1_000_000, description="requests a minute for each token")] = 600
+    max_executions: Annotated[
+        int, Meta(ge=1, le=10_000, description="executions under way at once; one more is told to come back")
+    ] = 256
+    key_file: Annotated[
+        str,
+        Meta(max_length=4096, description="a file of mode 0600 with the keys that sign tokens; empty: the keyring"),
+    ] = ""
+    trusted_issuer: Annotated[
+        str, Meta(max_length=2048, description="whose tokens are taken beside the console's own, or empty")
+    ] = ""
+    audience: Annotated[str, Meta(max_length=2048, description="the audience that those tokens must name")] = ""
+    jwks_url: Annotated[str, Meta(max_length=2048, description="where that issuer publishes its keys")] = ""
+    jwks_network: Annotated[Literal["global", "private", "loopback"], Meta(description="where that address may be")] = (
+        "global"
+    )
+    trusted_admins: Annotated[tuple[str, ...], Meta(description="subjects of that issuer who are admins")] = ()
+    trusted_super_admins: Annotated[
+        tuple[str, ...], Meta(description="subjects of that issuer who are super admins")
+    ] = ()
+
+
 class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[network]`: how the console reaches providers. Proxies of the environment are ignored."""
 
@@ -204,6 +232,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access: AccessSettings | None = None
     history: HistorySettings = HistorySettings()
     plugins: PluginsSettings = PluginsSettings()
+    api: ApiSettings = ApiSettings()
     network: NetworkSettings = NetworkSettings()
     appearance: AppearanceSettings = AppearanceSettings()
     alerts: AlertsSettings = AlertsSettings()
@@ -218,15 +247,14 @@ TABLES: Final[Mapping[str, type[msgspec.Struct]]] = {
     "access": AccessSettings,
     "history": HistorySettings,
     "plugins": PluginsSettings,
+    "api": ApiSettings,
     "network": NetworkSettings,
     "appearance": AppearanceSettings,
     "alerts": AlertsSettings,
     "log": LogSettings,
 }
 
-LATER: Final[Mapping[str, frozenset[str] | None]] = {
-    "api": None,
-}
+LATER: Final[Mapping[str, frozenset[str] | None]] = {}
 """Settings of parts that are yet to come, None for a whole table: they may be written already, and do nothing."""
 
 MISSION_ENVIRONMENT: Final[Mapping[str, str]] = {

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from provider_console.console.errors import SecretRefused
 from provider_console.core.alerts import Rule
 from provider_console.core.breaker import BreakerState
 from provider_console.core.ports import (
@@ -26,6 +27,8 @@ from provider_console.core.ports import (
     SecretStore,
     SettingsStore,
     StoreUnavailable,
+    TokenSigner,
+    TokenStore,
     UsageStore,
 )
 from provider_console.core.settings import Settings
@@ -51,6 +54,7 @@ from provider_console.engine.retention import Retention
 from provider_console.engine.settings_desk import SettingsDesk
 from provider_console.engine.sorter import Sorter
 from provider_console.engine.stored_checks import StoredChecks
+from provider_console.engine.token_desk import TokenDesk, Trusted
 from provider_console.engine.trial_desk import Condition, TrialDesk
 from provider_console.sdk.errors import ErrorClass
 
@@ -63,10 +67,19 @@ HISTORY_CHECKS: Final = 10_000
 """Checks of the last hour that are read back at a start, for people to look at."""
 
 
+class TokenParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What access tokens are made from."""
+
+    store: TokenStore
+    signer: TokenSigner
+    trusted: Trusted
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is built from: the ports, the plugins, and chance.
 
-    `problem` says why the configuration file is not what is in force, `notices` are sentences from the start."""
+    `problem` says why the configuration file is not what is in force, `notices` are sentences from the start.
+    `tokens` makes what access tokens need, when they are first asked for; without it the console issues none."""
 
     clock: Clock
     rng: random.Random
@@ -86,6 +99,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     author: str = "engine"
     redact: Callable[[str], str] = str
     notices: tuple[str, ...] = ()
+    tokens: Callable[[], TokenParts] | None = None
 
 
 class Engine:
@@ -198,6 +212,27 @@ class Engine:
         self.notices = list(parts.notices)
         self.plugin_news: Mapping[str, str] = {}
         """Plugins that are other than at the last start, and how."""
+        self._token_desk: TokenDesk | None = None
+
+    def token_desk(self) -> TokenDesk:
+        """Everything about access tokens.
+
+        Raises:
+            SecretRefused: this console issues none.
+        """
+        if self._token_desk is None:
+            if self.parts.tokens is None:
+                raise SecretRefused("this console issues no access tokens: it has no place for their keys")
+            tokens = self.parts.tokens()
+            self._token_desk = TokenDesk(
+                store=tokens.store,
+                signer=tokens.signer,
+                trusted=tokens.trusted,
+                clock=self.parts.clock,
+                ids=self.parts.ids,
+                settings=lambda: self.settings().api,
+            )
+        return self._token_desk
 
     def settings(self) -> Settings:
         """The settings of this moment."""

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from provider_console.console.errors import BadRequest, Conflict, SecretRefused, StorageUnavailable
+from provider_console.console.errors import BadRequest, Conflict, NotFound, SecretRefused, StorageUnavailable
 from provider_console.console.events import Event
 from provider_console.console.history_views import HistoryView, OutagesView
 from provider_console.console.views import (
@@ -29,6 +29,7 @@ from provider_console.console.views import (
     Explanation,
     FiguresView,
     Finding,
+    IssuedToken,
     KindView,
     KnownCredential,
     PluginView,
@@ -38,7 +39,9 @@ from provider_console.console.views import (
     SecretView,
     SurveyView,
     SystemHealth,
+    TokenView,
     TrendView,
+    VitalsView,
     Who,
     iso,
 )
@@ -351,11 +354,10 @@ class EngineConsole:
             return held
         row = await self._stored(self._parts.usage.execution(execution_id))
         if row is None:
-            raise BadRequest(f"there is no execution {execution_id}", field="execution_id")
+            raise NotFound(f"there is no execution {execution_id}", field="execution_id")
         if row.report is None and row.status is None:
-            raise BadRequest(
-                f"execution {execution_id} is still running in another console; its report comes with its end",
-                field="execution_id",
+            raise Conflict(
+                f"execution {execution_id} is still running in another console; its report comes with its end"
             )
         if row.report is None:
             return ExecutionReport(
@@ -448,7 +450,7 @@ class EngineConsole:
     async def _open_alert(self, alert_id: str) -> AlertRow:
         row = await self._stored(self._parts.usage.alert(alert_id))
         if row is None:
-            raise BadRequest(f"there is no alert {alert_id}; provider-console alerts lists them", field="alert_id")
+            raise NotFound(f"there is no alert {alert_id}; provider-console alerts lists them", field="alert_id")
         if row.cleared_at is not None:
             raise BadRequest(f"{row.title}: that alert has cleared already", field="alert_id")
         return row
@@ -546,6 +548,28 @@ class EngineConsole:
         await self._engine.catalog.refresh()
         return deleted
 
+    # --- access tokens -----------------------------------------------------------------------------------------
+
+    async def tokens(self) -> Sequence[TokenView]:
+        """See `Console.tokens`."""
+        return await self._engine.token_desk().tokens()
+
+    async def issue_token(self, subject: str, *, role: str, ttl_ms: int = 900_000) -> IssuedToken:
+        """See `Console.issue_token`."""
+        return await self._engine.token_desk().issue(subject, role=role, ttl_ms=ttl_ms)
+
+    async def renew_token(self, token: Secret) -> IssuedToken:
+        """See `Console.renew_token`."""
+        return await self._engine.token_desk().renew(token.reveal())
+
+    async def revoke_token(self, token_id: str) -> bool:
+        """See `Console.revoke_token`."""
+        return await self._engine.token_desk().revoke(token_id)
+
+    async def rotate_token_keys(self) -> int:
+        """See `Console.rotate_token_keys`."""
+        return await self._engine.token_desk().rotate()
+
     # --- the console itself ------------------------------------------------------------------------------------
 
     async def audit(self, *, since: str | None = None, limit: int = 200) -> Sequence[AuditEntry]:
@@ -582,6 +606,19 @@ class EngineConsole:
         """See `Console.whoami`: code in this process may do everything."""
         return Who(actor=self._parts.author, role="super_admin", front_end="python", may={})
 
+    async def vitals(self) -> VitalsView:
+        """See `Console.vitals`."""
+        engine = self._engine
+        return VitalsView(
+            draining=engine.executor.draining,
+            audit_writable=await self._parts.audit.writable(),
+            running=len(engine.executor.running),
+            rows_waiting=engine.recorder.waiting,
+            rows_dropped=engine.recorder.dropped,
+            budget=round(engine.executor.budget_level(), 1),
+            notices=tuple(engine.notices),
+        )
+
     async def plugins(self) -> Sequence[PluginView]:
         """See `Console.plugins`."""
         news = self._engine.plugin_news
@@ -592,7 +629,7 @@ class EngineConsole:
         installed = [view.name for view in self._parts.plugins.views()]
         disabled = set(self._engine.settings().plugins.disabled)
         if name not in installed and not (enabled and name in disabled):
-            raise BadRequest(f"no plugin {name!r} is installed{did_you_mean(name, installed)}", field="name")
+            raise NotFound(f"no plugin {name!r} is installed{did_you_mean(name, installed)}", field="name")
         disabled = disabled - {name} if enabled else disabled | {name}
         return await self._engine.desk.set("plugins.disabled", sorted(disabled))
 
@@ -613,7 +650,7 @@ class EngineConsole:
         lane = lanes.get(provider_id)
         if lane is None:
             known = "" if lanes else "; none is configured"
-            raise BadRequest(
+            raise NotFound(
                 f"unknown provider {provider_id!r}{did_you_mean(provider_id, lanes)}{known}", field="provider"
             )
         return lane

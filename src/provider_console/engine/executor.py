@@ -111,6 +111,15 @@ class Executor:
             raise self._error(execution)
         return execution
 
+    def budget_level(self) -> float:
+        """What is left of the engine's retry budget."""
+        return self._fallback.budget.level(self._now())
+
+    @property
+    def draining(self) -> bool:
+        """Nothing new begins: the engine shuts down."""
+        return self._draining
+
     def refuse_draining(self) -> None:
         """Let nothing new begin once the engine shuts down.
 

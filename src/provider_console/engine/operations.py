@@ -14,7 +14,19 @@ from provider_console.sdk.errors import OperationInvalid
 from provider_console.sdk.operation import Field, Operation, OperationKind, Payload
 
 _OPTIONS: Final = frozenset(
-    {"category", "capabilities", "providers", "deadline_s", "max_providers", "stream", "policy", "wait", "idempotent"}
+    {
+        "category",
+        "capabilities",
+        "providers",
+        "deadline_s",
+        "max_providers",
+        "stream",
+        "policy",
+        "wait",
+        "idempotent",
+        "reference",
+        "request_id",
+    }
 )
 
 

@@ -71,6 +71,11 @@ class Recorder:
         if len(moments) == _FLUSH_MOMENTS:
             self._due.set()
 
+    @property
+    def waiting(self) -> int:
+        """Records not yet written."""
+        return len(self._moments) + len(self._rows)
+
     async def run(self) -> None:
         """Write until cancelled: once a second while there is something, at once when much has gathered."""
         while True:

@@ -12,6 +12,7 @@ from provider_console.console.errors import (
     ConfigurationInvalid,
     Conflict,
     ConsoleError,
+    NotFound,
     StorageUnavailable,
 )
 from provider_console.console.events import SettingsRejected, SettingsReloaded
@@ -35,8 +36,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S: Final = 2.0
 
-AT_START: Final = ("network.proxy", "network.ca_file", "log.level", "plugins.disabled")
-"""Settings that are read once: clients, the log file and plugins are made with them."""
+AT_START: Final = ("network.proxy", "network.ca_file", "log.level", "plugins.disabled", "api.key_file")
+"""Settings that are read once: clients, the log file, plugins and the place of keys are made with them."""
 
 
 class Current:
@@ -257,7 +258,7 @@ class SettingsDesk:
         for revision in await self._store.revisions(limit=10_000):
             if revision.id == revision_id:
                 return await self._restored(revision)
-        raise BadRequest(
+        raise NotFound(
             f"there is no revision {revision_id}; provider-console config history lists them", field="revision_id"
         )
 

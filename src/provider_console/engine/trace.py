@@ -139,6 +139,7 @@ class Execution(Timed):
             retry_after_ms=None if self.retry_after_s is None else _ms(self.retry_after_s),
             parent=self.parent,
             children=self.children,
+            request_id=self.operation.request_id,
         )
 
     def attempt_view(self, attempt: Attempt) -> AttemptView:

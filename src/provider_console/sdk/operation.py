@@ -33,7 +33,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `capabilities` are required all together. `providers` limits the choice to these ids. `idempotent` False
     forbids a second try unless the first provably never left. `wait` allows waiting, within the deadline,
     for the first provider to come back when none is eligible. `reference` comes back in the event of the beginning,
-    so that the one who asks knows which execution is theirs; it is not kept.
+    so that the one who asks knows which execution is theirs; it is not kept. `request_id` is that of the HTTP request
+    which asked, for the report.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     policy: RetryPolicy | None = None
     wait: bool = False
     reference: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    request_id: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -435,7 +435,7 @@ when = "failure_rate > 20 for 60s and requests >= 10"
 def test_a_file_may_already_hold_the_settings_of_parts_that_are_yet_to_come() -> None:
     loaded = store(Path("config.toml")).validate(EARLY, SECTIONS, file="config.toml")
 
-    assert sorted(loaded.warnings) == [f"{key}: has no effect yet" for key in ("api",)]
+    assert loaded.warnings == ()
     assert loaded.settings.appearance.language == "en"
 
 
@@ -451,7 +451,7 @@ def test_a_retention_that_deletes_what_charts_show_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("text", "unknown"),
-    [("[history]\nkeep_rollup = 1", "history.keep_rollup"), ("[apis]\nx = 1", "apis"), ("api = 3", "api")],
+    [("[history]\nkeep_rollup = 1", "history.keep_rollup"), ("[apis]\nx = 1", "apis")],
 )
 def test_what_is_only_like_a_setting_yet_to_come_is_a_mistake(text: str, unknown: str) -> None:
     assert f"{unknown}: is not a known" in complaint(text)

@@ -86,7 +86,7 @@ def test_a_report_has_the_keys_of_the_documentation() -> None:
     report = _report()
 
     assert set(REPORT.split()) <= set(report)
-    assert set(report) - set(REPORT.split()) == {"parent", "children"}
+    assert set(report) - set(REPORT.split()) == {"parent", "children", "requestId"}
     for part, keys in PARTS.items():
         assert report[part], part
         assert all(set(entry) == set(keys.split()) for entry in report[part]), part
@@ -113,10 +113,10 @@ def test_a_report_has_the_values_of_the_documentation() -> None:
     assert 0 <= report["budget"]["engine"] <= 40
 
 
-def test_the_children_and_the_parent_are_the_only_keys_beyond_the_documentation() -> None:
+def test_relatives_and_the_request_are_the_only_keys_beyond_the_documentation() -> None:
     fields = set(views.ExecutionReport.__struct_encode_fields__)
 
-    assert fields - set(REPORT.split()) == {"parent", "children"}
+    assert fields - set(REPORT.split()) == {"parent", "children", "requestId"}
 
 
 def test_providers_health_and_figures_have_the_keys_of_the_documentation() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.engine.workbench import ScriptedDriver, bench, chat, failing, play, provider
 
 from provider_console.adapters.memory import MemoryDisk
-from provider_console.console.errors import BadRequest
+from provider_console.console.errors import Conflict
 from provider_console.core.ports import AttemptRow, ExecutionEnded
 from provider_console.sdk import Cost, Description, Result
 from provider_console.testing.simulation import SimClock
@@ -176,7 +176,7 @@ def test_what_runs_in_another_console_is_not_told_as_crashed() -> None:
                 await clock.sleep(3.0)
                 running = next(iter(one.engine.executor.running))
                 async with bench(provider("a"), disk=disk, clock=clock) as other:
-                    with pytest.raises(BadRequest, match="still running"):
+                    with pytest.raises(Conflict, match="still running"):
                         await other.console.execution(running)
 
     play(history)

@@ -51,6 +51,7 @@ class SqliteAudit:
         self._pending: list[tuple[trail.Entry, asyncio.Future[int]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._under_way: asyncio.Future[list[int | LookupError]] | None = None
+        self._refused = False
 
     @property
     def path(self) -> Path:
@@ -123,6 +124,15 @@ class SqliteAudit:
             if connection is not None:
                 await connection.close()
         return verdict
+
+    async def writable(self) -> bool:
+        """Whether a row could be written now: the last one could, and a transaction can begin."""
+        try:
+            writer = await self._ready()
+            await writer.perform(_try_transaction)
+        except (sqlite3.Error, StoreUnavailable):
+            return False
+        return not self._refused
 
     async def close(self) -> None:
         """Write what waits, sign the head and close; calling it twice is fine."""
@@ -209,6 +219,7 @@ class SqliteAudit:
     ) -> None:
         self._under_way = None
         error = done.exception()
+        self._refused = error is not None
         if error is None:
             for (_, future), result in zip(batch, done.result(), strict=True):
                 if future.done():
@@ -228,6 +239,11 @@ class SqliteAudit:
 
     def _salvage(self, old: sqlite3.Connection, new: sqlite3.Connection, aside: Path) -> str:
         return salvage_trail(old, new, aside, at=self._clock.wall(), key=self._key)
+
+
+def _try_transaction(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("ROLLBACK")
 
 
 def _row(values: Sequence[Any]) -> AuditRow:

@@ -15,6 +15,7 @@ from provider_console.adapters.sqlite.alerts import Alerts
 from provider_console.adapters.sqlite.database import Database
 from provider_console.adapters.sqlite.history import StoredHistory
 from provider_console.adapters.sqlite.salvage import salvage_tables
+from provider_console.adapters.sqlite.tokens import SqliteTokens
 from provider_console.adapters.sqlite.trial import Trials
 from provider_console.core.ports import (
     Absorbed,
@@ -90,6 +91,7 @@ class SqliteUsage(StoredHistory, Alerts, Trials):
         self._presence = self._database.presence
         self._folded_at = clock.monotonic()
         self._unfolded = 0
+        self.tokens = SqliteTokens(self._database)
 
     @property
     def path(self) -> Path:

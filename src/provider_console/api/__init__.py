@@ -1,0 +1,1 @@
+"""The HTTP API: the console for programs, and for people who are elsewhere."""

@@ -1,0 +1,103 @@
+"""Server-sent events: one reader of the console's stream, one ring, and as many listeners as there are.
+
+An event is encoded once. A listener has a place in the ring and reads on from there at its own pace, so that a slow
+one costs nobody anything; one that falls out of the ring, or comes back with an id that is no longer in it, is told
+by a `Gap` how many it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import msgspec
+
+from provider_console.console.console import Console
+from provider_console.console.events import Event, Gap
+from provider_console.console.service import Clock
+
+KEEP: Final = 2_000
+"""Events that a listener may be behind."""
+BEAT_S: Final = 15.0
+"""A comment this often shows both ends that the other one is there."""
+BEAT: Final = b": \n\n"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Hub:
+    """Reads the console's events and hands them to listeners. `run` it for as long as it is to be there."""
+
+    def __init__(
+        self, console: Console, clock: Clock, *, observe: Callable[[Event], None] = lambda _event: None
+    ) -> None:
+        self._console = console
+        self._observe = observe
+        self._clock = clock
+        self._ring: deque[bytes] = deque(maxlen=KEEP)
+        self._next = 1
+        self._epoch = secrets.token_hex(4)
+        self._news = asyncio.Event()
+        self.closed = False
+        self.listeners = 0
+
+    async def run(self) -> None:
+        """Read until cancelled, or until the console ends."""
+        try:
+            async for event in self._console.events():
+                self._observe(event)
+                self._ring.append(self._framed(event, self._next))
+                self._next += 1
+                self._wake()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End every listener's stream."""
+        self.closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def _framed(self, event: Event, number: int) -> bytes:
+        kind = type(event).__name__.encode()
+        return b"id: %b-%d\nevent: %b\ndata: %b\n\n" % (self._epoch.encode(), number, kind, _encode(event))
+
+    def place(self, last_event_id: str | None) -> int:
+        """Where somebody reads on who has seen this id; without one, from now on."""
+        if last_event_id is None:
+            return self._next
+        epoch, _, number = last_event_id.partition("-")
+        if epoch != self._epoch or not number.isdigit() or int(number) >= self._next:
+            # From another life of this server: what happened since then is not known here.
+            return 0
+        return int(number) + 1
+
+    async def listen(self, place: int) -> AsyncIterator[bytes]:
+        """Frames from a place on, several at once where they wait; a comment where nothing happens for 15 s."""
+        self.listeners += 1
+        try:
+            while not self.closed:
+                first = self._next - len(self._ring)
+                if place < first:
+                    missed = first - place if place else 0
+                    yield self._framed(Gap(at=self._clock.wall(), missed=missed), first - 1)
+                    place = first
+                if place < self._next:
+                    waiting = list(self._ring)[place - self._next :]
+                    place = self._next
+                    yield b"".join(waiting)
+                    continue
+                news = self._news
+                try:
+                    async with asyncio.timeout(BEAT_S):
+                        await news.wait()
+                except TimeoutError:
+                    yield BEAT
+        finally:
+            self.listeners -= 1

@@ -1,0 +1,265 @@
+"""Serves the API on a socket until it is told to end, and ends so that whoever was let in has an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from provider_console.api.app import HEADER_BYTES, Api, api
+from provider_console.console.errors import BadRequest
+from provider_console.console.service import Service
+
+log = logging.getLogger(__name__)
+
+GRACE_S: Final = 30.0
+"""How long what runs may go on once the end was asked for."""
+PARTING_S: Final = 5
+"""After that, how long answers may take to go out."""
+CONNECTIONS: Final = 1_000
+HEAD_S: Final = 15.0
+"""How long the head of a request may take to arrive."""
+IDLE_S: Final = 60
+BACKLOG: Final = 1_024
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to serve, and how the way there is protected."""
+
+    host: str = "127.0.0.1"
+    port: int = 8750
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    behind_proxy: bool = False
+
+    def check(self) -> None:
+        """Raises: BadRequest: what would be sent could be read on its way, or the certificate is half there."""
+        if (self.certfile is None) != (self.keyfile is None):
+            raise BadRequest("--certfile and --keyfile belong together", field="certfile")
+        if self.certfile is not None or self.behind_proxy or _is_loopback(self.host):
+            return
+        raise BadRequest(
+            f"{self.host} can be reached from elsewhere, and tokens would travel in the clear: give --certfile and "
+            "--keyfile, or --behind-proxy where a proxy in front of it does TLS",
+            field="host",
+        )
+
+    def at(self, port: int) -> str:
+        """As a client calls it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self.certfile is None else 'https'}://{host}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Stop:
+    """How the outside says that it is time: once to end, twice to end at once; and to read the settings again."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self._again = asyncio.Event()
+        self._reload = asyncio.Event()
+
+    def end(self) -> None:
+        """End; called a second time, do not wait for what runs."""
+        (self._again if self._asked.is_set() else self._asked).set()
+
+    def reload(self) -> None:
+        """Read the configuration and the certificate again."""
+        self._reload.set()
+
+    async def asked(self) -> None:
+        """Wait for the first call of `end`."""
+        await self._asked.wait()
+
+    async def asked_again(self) -> None:
+        """Wait for the second."""
+        await self._again.wait()
+
+    async def reload_asked(self) -> None:
+        """Wait for a call of `reload`."""
+        await self._reload.wait()
+        self._reload.clear()
+
+
+async def serve(
+    service: Service, address: Address, stop: Stop, *, started: Callable[[int], None], grace_s: float = GRACE_S
+) -> None:
+    """Serve until `stop`. `started` is told the port once requests are taken.
+
+    Then: nothing new is taken, what runs gets `grace_s`, what still runs is ended and answered with its report.
+
+    Raises:
+        BadRequest: the address cannot be used.
+    """
+    address.check()
+    context = _tls(address)
+    listener = _bound(address)
+    async with api(service, behind_proxy=address.behind_proxy) as app, asyncio.TaskGroup() as tasks:
+        server = _Server(_configured(app, context))
+        serving = tasks.create_task(server.serve(sockets=[listener]))
+        reloading = tasks.create_task(_reload(service, context, address, stop))
+        try:
+            while not server.started:
+                await service.clock.sleep(0.01)
+            started(listener.getsockname()[1])
+            await stop.asked()
+        finally:
+            app.drain()
+            server.should_exit = True
+            hurrying = tasks.create_task(_hurry(service, stop))
+            await service.drain(grace_s)
+            await _parted(serving, server)
+            hurrying.cancel()
+            reloading.cancel()
+
+
+async def _parted(serving: asyncio.Task[None], server: uvicorn.Server) -> None:
+    """Wait until the last answers are out; who does not take theirs is cut off."""
+    try:
+        async with asyncio.timeout(PARTING_S):
+            await asyncio.shield(serving)
+    except TimeoutError:
+        serving.cancel()
+        for connection in list(server.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.close()
+
+
+async def _hurry(service: Service, stop: Stop) -> None:
+    await stop.asked_again()
+    service.hurry()
+
+
+async def _reload(service: Service, context: ssl.SSLContext | None, address: Address, stop: Stop) -> None:
+    while True:
+        await stop.reload_asked()
+        await service.reload()
+        if context is not None and address.certfile is not None and address.keyfile is not None:
+            try:
+                # Connections from now on get the new certificate.
+                await asyncio.to_thread(context.load_cert_chain, address.certfile, address.keyfile)
+            except OSError as error:
+                log.warning("the certificate was not read again, the one before stays: %s", error)
+
+
+def _tls(address: Address) -> ssl.SSLContext | None:
+    """What protects the way. Raises: BadRequest."""
+    if address.certfile is None or address.keyfile is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(address.certfile, address.keyfile)
+    except OSError as error:
+        raise BadRequest(
+            f"{address.certfile} and {address.keyfile} are no certificate with its key: {error}", field="certfile"
+        ) from error
+    return context
+
+
+def _bound(address: Address) -> socket.socket:
+    """The open port. Raises: BadRequest."""
+    listener = socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise BadRequest(
+            f"{address.host}:{address.port} cannot be served ({error}); choose another --host or --port", field="port"
+        ) from error
+    return listener
+
+
+def _configured(app: Api, context: ssl.SSLContext | None) -> uvicorn.Config:
+    # What uvicorn says of broken requests belongs with our own lines, not on standard error.
+    logger = logging.getLogger("uvicorn")
+    logger.propagate = False
+    logger.handlers = logging.getLogger("provider_console").handlers
+    return uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=IDLE_S,
+        ssl_context_factory=None if context is None else lambda _config, _default: context,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the end is asked for through `Stop`."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP with bounds on the head of a request, and on connections: it has none of its own."""
+
+    _head: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection more, unless there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS:
+            transport.close()
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A connection less."""
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came; a head that never ends is cut off."""
+        super().data_received(data)
+        if self._head is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > 2 * HEADER_BYTES and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        if self._head is None:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._head_came()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._head_bytes = 0
+        self._head = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def _head_came(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None

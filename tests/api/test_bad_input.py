@@ -1,0 +1,195 @@
+"""What must not come in: each is a problem document that names what is wrong, and never a defect."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from tests.api.served import TRANSLATION, Served, served
+
+from provider_console.console.access import Role
+
+DEEP: Final = "[" * 20_000 + "]" * 20_000
+JSON: Final = {"Content-Type": "application/json"}
+
+BODIES: Final[list[tuple[str, str, bytes, int, str | None]]] = [
+    ("POST", "/execute", b"", 400, "body"),
+    ("POST", "/execute", b"{", 400, "body"),
+    ("POST", "/execute", b"null", 400, "body"),
+    ("POST", "/execute", b"[]", 400, "body"),
+    ("POST", "/execute", b'"\xff\xfe"', 400, "body"),
+    ("POST", "/execute", b'{"operation": "translate\xff"}', 400, "body"),
+    ("POST", "/execute", b'{"operation": "translate", "payload": {"text": "\xed\xa0\x80"}}', 400, "body"),
+    ("POST", "/execute", DEEP.encode(), 400, "body"),
+    ("POST", "/execute", f'{{"operation": "chat", "payload": {{"text": {DEEP}}}}}'.encode(), 400, "body"),
+    ("POST", "/execute", b"{}", 400, "operation"),
+    ("POST", "/execute", b'{"operation": 5}', 400, "operation"),
+    ("POST", "/execute", b'{"operation": "fly"}', 400, "operation"),
+    ("POST", "/execute", b'{"operation": "chat", "payload": []}', 400, "payload"),
+    ("POST", "/execute", b'{"operation": "chat", "payload": {"txt": "x"}}', 400, "txt"),
+    ("POST", "/execute", b'{"operation": "chat", "paylaod": {}}', 400, "paylaod"),
+    ("POST", "/execute", b'{"operation": "chat", "payload": {"text": "x"}, "maxProviders": 0}', 400, "maxProviders"),
+    ("POST", "/execute", b'{"operation": "chat", "payload": {"text": "x"}, "deadline": 1e999}', 400, "deadline"),
+    ("POST", "/execute", b'{"operation": "chat", "payload": {"text": "x"}, "deadline": -1}', 400, "deadline"),
+    ("POST", "/execute", b'{"operation": "chat", "payload": {"text": "x"}, "category": "x"}', 400, "category"),
+    (
+        "POST",
+        "/execute",
+        b'{"operation": "chat", "payload": {"text": "x"}, "providers": ["../x"]}',
+        400,
+        "providers[0]",
+    ),
+    ("POST", "/execute", b'{"operation": "chat", "payload": {"text": "x"}, "policy": {"a": 1}}', 400, "policy.a"),
+    ("PATCH", "/providers/deepl", b'{"enabled": "yes"}', 400, "enabled"),
+    ("PATCH", "/providers/deepl", b"{}", 400, "enabled"),
+    ("PATCH", "/config", b'{"key": "engine.max_retrys", "value": 3}', 400, "engine.max_retrys"),
+    ("PATCH", "/config", b'{"key": "engine.max_retries", "value": "many"}', 400, "engine.max_retries"),
+    ("POST", "/config/validate", b'{"text": "[engine"}', 422, None),
+    ("POST", "/tokens", b'{"subject": "zoe", "role": "root"}', 400, "role"),
+    ("PUT", "/secrets/SOME_KEY", b'{"value": ""}', 400, "value"),
+    ("POST", "/health/check", b'{"providerId": "nobody"}', 404, "provider"),
+    ("POST", "/tokens/rotate", b'{"now": true}', 400, "body"),
+]
+
+ADDRESSES: Final[list[tuple[str, str, int, str | None]]] = [
+    ("GET", "/executions?limit=0", 400, "limit"),
+    ("GET", "/executions?limit=1001", 400, "limit"),
+    ("GET", "/executions?limit=ten", 400, "limit"),
+    ("GET", "/executions?limit=1&limit=2", 400, "limit"),
+    ("GET", "/executions?lim=1", 400, "lim"),
+    ("GET", "/executions?before=x", 400, "before"),
+    ("GET", "/executions?limit=%ff", 400, "query"),
+    ("GET", "/executions?" + "&".join(f"a{n}=1" for n in range(60)), 400, "query"),
+    ("GET", "/providers?sortBy=colour", 400, "sortBy"),
+    ("GET", "/providers?category=x", 400, "category"),
+    ("GET", "/providers?includeInactive=perhaps", 400, "includeInactive"),
+    ("GET", "/health?verbose=1", 400, "verbose"),
+    ("GET", "/providers/..%2f..%2fetc", 404, None),
+    ("GET", "/providers/%2e%2e", 400, "provider_id"),
+    ("GET", "/providers/DeepL", 400, "provider_id"),
+    ("GET", "/providers/a%00b", 400, "provider_id"),
+    ("GET", "/providers/" + "a" * 65, 400, "provider_id"),
+    ("GET", "/providers/", 404, None),
+    ("GET", "//providers", 404, None),
+    ("GET", "/providers/nobody", 404, "provider"),
+    ("GET", "/executions/" + "0" * 26, 404, "executionId"),
+    ("GET", "/audit?since=yesterday", 400, "since"),
+    ("GET", "/nothing", 404, None),
+    ("DELETE", "/health", 405, None),
+    ("POST", "/providers", 405, None),
+    ("OPTIONS", "/providers", 405, None),
+    ("TRACE", "/providers", 405, None),
+]
+
+
+async def test_every_wrong_request_is_a_problem_that_names_the_field(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        for method, path, body, status, field in BODIES:
+            answer = await it.send(method, path, content=body, headers=JSON)
+            _check(answer, status, field, place=f"{method} {path} {body[:80]!r}")
+        for method, path, status, field in ADDRESSES:
+            answer = await it.send(method, path)
+            _check(answer, status, field, place=f"{method} {path[:80]}")
+            assert (answer.status_code == 405) == ("allow" in answer.headers)
+
+
+def _check(answer: Any, status: int, field: str | None, *, place: str) -> None:
+    place = f"{place}: {answer.status_code} {answer.text[:300]}"
+    assert answer.status_code == status, place
+    assert answer.headers["content-type"] == "application/problem+json", place
+    problem = answer.json()
+    assert problem["status"] == status, place
+    assert problem.get("field") == field, place
+    assert problem["detail"], place
+    assert problem["requestId"] == answer.headers["x-request-id"], place
+
+
+async def test_bodies_and_headers_have_bounds(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        large = json.dumps({**TRANSLATION, "payload": {"text": "x" * 1_100_000}}).encode()
+
+        async def pieces() -> Any:
+            for start in range(0, len(large), 65_536):
+                yield large[start : start + 65_536]
+
+        declared = await it.send("POST", "/execute", content=large, headers=JSON)
+        streamed = await it.send("POST", "/execute", content=pieces(), headers=JSON)
+        headed = await it.get("/whoami", headers={"X-Much": "x" * 40_000})
+        form = await it.send("POST", "/execute", data={"operation": "translate"})
+
+        assert [answer.status_code for answer in (declared, streamed, headed, form)] == [413, 413, 431, 415]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost:1:2", "[::1]"])
+async def test_another_host_is_refused_before_anything_else(tmp_path: Path, host: str) -> None:
+    async with served(tmp_path) as it:
+        answer = await it.get("/whoami", headers={"Host": host})
+
+        assert (answer.status_code, answer.json()["code"]) == (421, "misdirected")
+
+
+async def test_no_other_origin_is_let_in_and_no_cookie_is_set(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        origin = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+        preflight = await it.send("OPTIONS", "/execute", role=None, headers=origin)
+        answer = await it.get("/whoami", headers=origin)
+
+        for one in (preflight, answer):
+            assert not [name for name in one.headers if name.startswith("access-control") or name == "set-cookie"]
+        assert preflight.status_code == 405
+
+
+async def test_figures_are_for_this_machine_or_for_who_has_a_token(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        await it.execute()
+        own = await it.get("/metrics", role=None)
+        token = await it.get("/metrics", role=Role.METRICS)
+        wrong = await it.get("/metrics", role=None, headers={"Authorization": "Bearer x"})
+
+        assert [answer.status_code for answer in (own, token, wrong)] == [200, 200, 401]
+        assert 'provider_console_executions_total{operation="translate",status="ok"} 1.0' in own.text
+        assert "provider_console_audit_writable 1.0" in own.text
+    async with served(tmp_path, behind_proxy=True) as it:
+        assert (await it.get("/metrics", role=None)).status_code == 401
+
+
+# --- what no client library sends --------------------------------------------------------------------------------
+
+
+async def _raw(it: Served, *pieces: bytes) -> bytes:
+    """What comes back for these bytes, until the server closes the connection."""
+    host, port = it.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 300_000,
+        b"GET /" + b"a" * 300_000,
+        b"GET /livez HTTP/1.1\r\n" + b"A: b\r\n" * 40_000,
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET /liv\xffez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /livez HTTP/9.9\r\nHost: localhost\r\n\r\n",
+        b"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+        b"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_cut_off_and_the_server_goes_on(tmp_path: Path, head: bytes) -> None:
+    async with served(tmp_path) as it:
+        answer = await _raw(it, head)
+
+        assert answer == b"" or answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 413", b"HTTP/1.1 405"))
+        assert (await it.get("/livez")).status_code == 200
