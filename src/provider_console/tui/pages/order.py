@@ -146,7 +146,9 @@ def outcome_of(provider: str, trace: Trace) -> str | None:
         return "answered"
     if not own:
         reason = next((entry.reason for entry in trace.left if entry.provider == provider), None)
-        return reason if reason is not None else None if trace.running else "not needed"
+        if reason is not None or trace.running:
+            return reason
+        return "not needed" if trace.status == "ok" else "not asked"
     last = trace.calls[own[-1]]
     if last.outcome == RUNNING:
         return "asked now"
