@@ -18,7 +18,7 @@ from provider_console.console.history_views import (
 from provider_console.console.views import PeriodFigures, iso
 from provider_console.core.moments import span_s
 from provider_console.core.nearest import did_you_mean
-from provider_console.core.period import Period, PeriodError, period, words
+from provider_console.core.period import Period, PeriodError, Span, period, words
 from provider_console.core.ports import Kept, OutageRow, StoreUnavailable
 from provider_console.core.rollup import BILLION, THOUSAND, Cell, merged
 from provider_console.engine.lane import STALE_INTERVALS
@@ -56,7 +56,7 @@ async def history(
         before = await _trends(engine, earlier, providers, category, kind)
     except StoreUnavailable as error:
         raise StorageUnavailable(str(error)) from error
-    _check_known(engine, providers, [*trends, *before])
+    await _check_known(engine, providers, [*trends, *before])
     names = providers or sorted({*trends, *before})
     lanes, language = engine.catalog.lanes, engine.settings().appearance.language
     moments: dict[int, str] = {}
@@ -112,7 +112,7 @@ async def outages(engine: Engine, provider: str | None, *, since: str, until: st
     except StoreUnavailable as error:
         raise StorageUnavailable(str(error)) from error
     if provider is not None:
-        _check_known(engine, [provider], [*counts, *(row.provider for row in rows)])
+        await _check_known(engine, [provider], [*counts, *(row.provider for row in rows)])
     shown = [_outage(row, now=now, gap_s=gap_s) for row in rows]
     names = sorted({*counts, *(row.provider for row in rows)})
     checks = []
@@ -248,10 +248,19 @@ def _outage(row: OutageRow, *, now: float, gap_s: float) -> OutageView:
     )
 
 
-def _check_known(engine: Engine, wanted: Iterable[str], found: Iterable[str]) -> None:
+async def _check_known(engine: Engine, wanted: Iterable[str], found: Iterable[str]) -> None:
+    """Whether they are on the map, or were once: one that is no longer configured has a past all the same."""
     known = {*engine.catalog.lanes, *found}
-    for name in wanted:
-        if name not in known:
+    missing = [name for name in wanted if name not in known]
+    if not missing:
+        return
+    try:
+        days = await engine.parts.usage.rollups([Span("day", 0, math.inf)], providers=missing)
+    except StoreUnavailable as error:
+        raise StorageUnavailable(str(error)) from error
+    past = {row.provider for row in days}
+    for name in missing:
+        if name not in past:
             raise BadRequest(f"unknown provider {name!r}{did_you_mean(name, known)}", field="provider")
 
 

@@ -134,6 +134,21 @@ def test_what_cannot_be_had_is_refused_with_its_field(call: Callable[[Any], Awai
     play(story)
 
 
+def test_a_provider_that_is_no_longer_configured_has_a_past_all_the_same() -> None:
+    async def story() -> tuple[HistoryView, OutagesView]:
+        disk, clock = MemoryDisk(), SimClock()
+        async with bench(provider("gone"), disk=disk, clock=clock) as it:
+            await it.console.execute(chat())
+        await clock.sleep(2 * DAY_S)
+        async with bench(provider("a"), disk=disk, clock=clock) as it:
+            return await it.console.history(since="1h", providers=["gone"]), await it.console.outages("gone")
+
+    view, outages = play(story)
+
+    assert [(one.provider, one.figures) for one in view.providers] == [("gone", None)]
+    assert outages.outages == ()
+
+
 def test_what_is_no_longer_kept_is_said() -> None:
     async def story() -> tuple[HistoryView, HistoryView, OutagesView]:
         async with bench(provider("a")) as it:
