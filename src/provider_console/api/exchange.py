@@ -16,6 +16,8 @@ from provider_console.console.errors import BadRequest
 from provider_console.console.problems import Refused
 
 BODY_BYTES: Final = 1024 * 1024
+DISCARDED_BYTES: Final = 8 * BODY_BYTES
+"""Up to here what is too large is read and thrown away: who is cut off while sending never reads why."""
 BODY_S: Final = 20.0
 """How long a body may take to arrive."""
 QUERY_FIELDS: Final = 50
@@ -57,7 +59,7 @@ class Exchange:
             Refused: it is too large, or takes too long. ClientGone
         """
         declared = self.headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > BODY_BYTES:
+        if declared.isdigit() and int(declared) > DISCARDED_BYTES:
             raise self._too_large()
         try:
             async with asyncio.timeout(BODY_S):
@@ -66,21 +68,20 @@ class Exchange:
             raise Refused("timeout", f"the body did not arrive within {BODY_S:.0f} s") from error
 
     async def _body(self) -> bytes:
-        message = await self.receive()
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            whole: bytes = message.get("body", b"")
-            if len(whole) > BODY_BYTES:
-                raise self._too_large()
-            return whole
-        pieces = bytearray()
-        while message["type"] == "http.request":
-            pieces += message.get("body", b"")
-            if len(pieces) > BODY_BYTES:
-                raise self._too_large()
-            if not message.get("more_body", False):
-                return bytes(pieces)
+        pieces, size, more = bytearray(), 0, True
+        while more:
             message = await self.receive()
-        raise ClientGone
+            if message["type"] != "http.request":
+                raise ClientGone
+            piece, more = message.get("body", b""), message.get("more_body", False)
+            size += len(piece)
+            if size <= BODY_BYTES:
+                pieces += piece
+            elif size > DISCARDED_BYTES:
+                break
+        if size > BODY_BYTES:
+            raise self._too_large()
+        return bytes(pieces)
 
     def _too_large(self) -> Refused:
         return Refused("too_large", f"a body has at most {BODY_BYTES:,} bytes")
