@@ -102,6 +102,10 @@ class PseudoTerminal:
         while self.read(_QUIET_S):
             pass
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as a dropped connection does, from a program that no signal tells of it."""
+        os.dup2(os.open(os.devnull, os.O_RDWR), self._master)
+
     def end(self, *, limit_s: float = 10.0) -> int:
         """Read until the program has ended; its exit code.
 

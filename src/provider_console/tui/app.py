@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from textual import actions
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -258,6 +260,14 @@ class ConsoleApp(TypingAhead):
         yield from commands(self, screen)
 
     # --- safety of the terminal ---------------------------------------------------------------------------------
+
+    def get_driver_class(self) -> type[Driver]:
+        """One that outlives its terminal, wherever there is one of Unix."""
+        if sys.platform == "win32":
+            return super().get_driver_class()
+        from provider_console.tui.driver import ConsoleDriver
+
+        return ConsoleDriver
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The last filter on the way to the terminal comes last."""

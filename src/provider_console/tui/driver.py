@@ -1,0 +1,53 @@
+"""Textual's driver for a terminal that may go away: a closed window, a connection that dropped.
+
+Textual's writer ends with its first failed write; after that the program waits for it for ever and reads a dead
+terminal in circles. Here such a write is the end of the program, in order: what runs is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from textual.drivers.linux_driver import LinuxDriver
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+
+class ConsoleDriver(LinuxDriver):
+    """Ends the app when its terminal is gone."""
+
+    def __init__(self, app: App[Any], **more: Any) -> None:
+        super().__init__(app, **more)
+        terminal: Any = self._file
+        self._file = cast(Any, _Lasting(terminal, lambda: app.call_later(app.exit, None, 1)))
+
+
+class _Lasting:
+    """A file that can be written to after its end; what is written then is lost. `gone` is called once."""
+
+    def __init__(self, file: TextIO, gone: Callable[[], object]) -> None:
+        self._file = file
+        self._gone: Callable[[], object] | None = gone
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        """Write, if anybody is there."""
+        return self._try(lambda: self._file.write(text))
+
+    def flush(self) -> None:
+        """Flush, if anybody is there."""
+        self._try(self._file.flush)
+
+    def _try(self, act: Callable[[], int | None]) -> int:
+        if self._gone is None:
+            return 0
+        try:
+            return act() or 0
+        except OSError:
+            gone, self._gone = self._gone, None
+            gone()
+            return 0
