@@ -167,13 +167,13 @@ def test_where_everybody_fails_somebody_who_is_off_is_named_and_mends_it(home: H
 
     found = {name: one["mend"] for name, one in findings(home, {}).items() if not one["ok"]}
     for command in found.values():
-        mended(home, command, {})
+        mended(home, command.replace("ADDRESS", deepl_server.base_url), {})
     after = findings(home, {})
 
     assert found == {
         "plugins": "provider-console plugins enable nope",
         "authorities": "provider-console config set network.ca_file --unset",
-        "down answers": "provider-console providers disable down",
+        "down answers": "provider-console config set translation.providers.down.base_url ADDRESS",
         "somebody answers": "provider-console providers enable spare",
     }
     assert [name for name, one in after.items() if not one["ok"]] == []

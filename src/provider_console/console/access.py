@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from provider_console.console.actor import acting
 from provider_console.console.console import Console
 from provider_console.console.errors import AuditUnavailable, BadRequest, Forbidden
 from provider_console.console.views import Who
@@ -198,11 +199,13 @@ class _Guard:
         async def call(*args: Any, **kwargs: Any) -> Any:
             await self._admit(name, action, method, args, kwargs)
             if not action.audited:
-                return await method(*args, **kwargs)
+                with acting(self._identity.actor):
+                    return await method(*args, **kwargs)
             intent = await self._intend(name, method, args, kwargs)
             outcome = "failed"
             try:
-                answer = await method(*args, **kwargs)
+                with acting(self._identity.actor):
+                    answer = await method(*args, **kwargs)
                 outcome = "done"
                 return answer
             except asyncio.CancelledError:

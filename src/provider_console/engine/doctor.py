@@ -45,7 +45,7 @@ def _providers_found(engine: Engine) -> Finding:
         return bad(check, problems, misspelt)
     if enabled:
         if problems:
-            return bad(check, problems, f"{PROGRAM} providers --include-inactive")
+            return bad(check, problems, f"{PROGRAM} cache clear")
         return ok(check, f"{len(enabled)} of {len(lanes)} are enabled")
     found = sorted(lane.provider.id for lane in lanes if not lane.provider.configured)
     off = sorted(lane.provider.id for lane in lanes if lane.provider.configured)
@@ -84,16 +84,20 @@ async def _providers_answer(engine: Engine) -> AsyncIterator[Finding]:
     checks = await engine.checker.check_all(lanes)
     await engine.recorder.flush()
     can_store = (await engine.parts.secrets.backend()).usable
+    mends = {one.provider: _mend(engine, one, can_store=can_store, alone=len(checks) == 1) for one in checks}
     for one in checks:
         name, evidence = f"{one.provider} answers", one.message or one.state.value
-        yield ok(name, evidence) if one.state in _WORKING else bad(name, evidence, _mend(engine, one, can_store))
+        yield ok(name, evidence) if one.state in _WORKING else bad(name, evidence, mends[one.provider])
     if checks and not any(one.state in _WORKING for one in checks):
         spare = sorted(name for name, lane in engine.catalog.lanes.items() if not lane.provider.enabled)
-        mend = f"{PROGRAM} providers enable {spare[0]}" if spare else _mend(engine, checks[0], can_store)
+        # To switch one off helps where others are left; here it takes what brings one back.
+        usable = [mend for mend in mends.values() if " disable " not in mend]
+        found = f"{PROGRAM} providers enable {spare[0]}" if spare else usable[0] if usable else None
+        mend = found or _mend(engine, checks[0], can_store=can_store, alone=True)
         yield bad("somebody answers", "every enabled provider fails", mend)
 
 
-def _mend(engine: Engine, check: CheckView, can_store: bool) -> str:  # noqa: FBT001 - said by its one caller
+def _mend(engine: Engine, check: CheckView, *, can_store: bool, alone: bool) -> str:
     lane = engine.catalog.lanes[check.provider]
     name = lane.provider.credential
     # What a provider is configured in; a driver that no plugin gives a section to has none to name.
@@ -102,7 +106,11 @@ def _mend(engine: Engine, check: CheckView, can_store: bool) -> str:  # noqa: FB
         return f"{PROGRAM} config set {section}.providers.{check.provider}.credential NAME"
     if lane.missing is not None or check.error_class == "authentication":
         return f"{PROGRAM} secrets set {name}" if can_store else f"export {name}=VALUE"
-    return f"{PROGRAM} providers disable {check.provider}"
+    if not alone:
+        return f"{PROGRAM} providers disable {check.provider}"
+    if check.error_class in ("network", "timeout"):
+        return f"{PROGRAM} config set {section}.providers.{check.provider}.base_url ADDRESS"
+    return f"{PROGRAM} check {check.provider}"
 
 
 # --- slow responses ------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from provider_console.console.actor import actor_or
 from provider_console.console.errors import BadRequest, Conflict, NotFound, SecretRefused, StorageUnavailable
 from provider_console.console.events import Event
 from provider_console.console.history_views import HistoryView, OutagesView
@@ -436,7 +437,7 @@ class EngineConsole:
         """See `Console.acknowledge_alert`."""
         await self._open_alert(alert_id)
         wall = self._parts.clock.wall()
-        await self._stored(self._parts.usage.acknowledge_alert(alert_id, at=wall, by=self._parts.author))
+        await self._stored(self._parts.usage.acknowledge_alert(alert_id, at=wall, by=actor_or(self._parts.author)))
         return await self._changed_alert(alert_id)
 
     async def snooze_alert(self, alert_id: str, *, for_s: float) -> AlertView:

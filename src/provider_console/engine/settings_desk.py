@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from operator import attrgetter
 from typing import Final
 
+from provider_console.console.actor import actor_or
 from provider_console.console.errors import (
     BadRequest,
     ConfigurationInvalid,
@@ -197,15 +198,15 @@ class SettingsDesk:
     async def _saved(self, text: str, *, revision: str, reason: str, within_s: float | None) -> LoadedSettings:
         await self.trials.refuse_another()
         if within_s is None:
-            return await self._written(text, revision=revision, reason=reason, author=self._author)
+            return await self._written(text, revision=revision, reason=reason, author=actor_or(self._author))
         loaded = self._store.validate(text, self._sections, file=self._file)
         before, _ = await self.text()
         on_trial = loaded.settings.revision
         await self.trials.begin(
-            text_hash=on_trial, before=before, author=self._author, reason=reason, within_s=within_s
+            text_hash=on_trial, before=before, author=actor_or(self._author), reason=reason, within_s=within_s
         )
         try:
-            loaded = await self._written(text, revision=revision, reason=reason, author=self._author)
+            loaded = await self._written(text, revision=revision, reason=reason, author=actor_or(self._author))
         except (ConsoleError, SettingsInvalid):
             await self.trials.end(on_trial)
             raise
@@ -266,7 +267,7 @@ class SettingsDesk:
         _, now = await self.text()
         try:
             loaded = await self._written(
-                revision.text, revision=now, reason=f"restore revision {revision.id}", author=self._author
+                revision.text, revision=now, reason=f"restore revision {revision.id}", author=actor_or(self._author)
             )
         except SettingsInvalid as error:
             raise ConfigurationInvalid(

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.engine.workbench import ScriptedDriver, bench, chat, failing, play, provider, refused
 
 from provider_console.adapters.memory import MemoryDisk, MemoryLock
+from provider_console.console.access import Identity, Role, guarded
 from provider_console.console.errors import BadRequest, OperationFailed
 from provider_console.console.events import AlertChanged, AlertCleared, AlertFired
 from provider_console.core.ports import AlertRow
@@ -171,8 +172,9 @@ def test_who_acknowledges_is_on_record_and_the_other_console_hears_of_it() -> No
             events = told(it)
             (alert,) = await it.console.alerts(only_open=True)
             async with bench(disk=disk, clock=it.clock) as command:
-                view = await command.console.acknowledge_alert(alert.id)
-            assert (view.state, view.acknowledged_by) == ("acknowledged", "engine")
+                alice = Identity(actor="alice", role=Role.ADMIN, front_end="api")
+                view = await guarded(command.console, command.audit, alice).acknowledge_alert(alert.id)
+            assert (view.state, view.acknowledged_by) == ("acknowledged", "alice")
             await it.clock.sleep(6)
             assert events == [("AlertChanged", "a is down")]
 

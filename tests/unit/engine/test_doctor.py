@@ -92,7 +92,7 @@ TROUBLES: list[tuple[str, dict[str, Any], Callable[[Any], Any], str, str, str]] 
         lambda it: it.driver.probing.update({"a": refused()}),
         "a answers",
         "refused",
-        "providers disable a",
+        "config set SECTION.providers.a.base_url ADDRESS",
     ),
     (
         "a key that is not accepted",
@@ -116,7 +116,7 @@ TROUBLES: list[tuple[str, dict[str, Any], Callable[[Any], Any], str, str, str]] 
         lambda it: it.driver.probing.update({"a": refused()}),
         "somebody answers",
         "every enabled provider fails",
-        "providers disable a",
+        "config set SECTION.providers.a.base_url ADDRESS",
     ),
     (
         "answers that take long",
@@ -268,6 +268,19 @@ def test_where_everybody_fails_and_somebody_is_off_that_one_is_named() -> None:
     )["somebody answers"]
 
     assert finding.mend == "provider-console providers enable b"
+
+
+def test_where_everybody_fails_the_one_that_only_lacks_its_key_is_named() -> None:
+    driver = ScriptedDriver(credential="optional")
+    findings = examined(
+        provider("a"),
+        provider("b", credential="B_KEY"),
+        driver=driver,
+        trouble=lambda it: driver.probing.update({"a": refused(), "b": refused()}),
+    )
+
+    assert findings["a answers"].mend == "provider-console providers disable a"
+    assert findings["somebody answers"].mend == "provider-console secrets set B_KEY"
 
 
 def test_the_last_version_that_can_still_be_used_mends_the_configuration() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.engine.workbench import bench, chat, failing, play, provider, refused
 
+from provider_console.console.access import Identity, Role, guarded
 from provider_console.console.errors import BadRequest, ConfigurationInvalid, Conflict, OperationFailed
 from provider_console.console.events import SettingsRejected, SettingsReloaded
 
@@ -168,6 +169,17 @@ def test_an_earlier_version_can_be_made_the_one_in_force() -> None:
     retries, reasons = play(history)
     assert retries == 4
     assert reasons == ["restore revision 1", "set engine.max_retries", "set engine.max_retries"]
+
+
+def test_a_version_has_the_name_of_whoever_asked_for_it() -> None:
+    async def history() -> list[str]:
+        async with bench(provider("a"), text=THREE) as it:
+            alice = Identity(actor="alice", role=Role.SUPER_ADMIN, front_end="api")
+            await guarded(it.console, it.audit, alice).set_config("engine.max_retries", 4)
+            await it.console.set_config("engine.max_retries", 2)
+            return [one.author for one in await it.console.config_history()]
+
+    assert play(history) == ["engine", "alice"]
 
 
 def test_a_version_that_is_not_there_is_said_with_where_to_look() -> None:
