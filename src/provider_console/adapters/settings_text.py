@@ -19,7 +19,7 @@ from provider_console.adapters.toml_scan import Layout, TooMuch, scan
 from provider_console.core.alerts import rules_of
 from provider_console.core.credentials import KEY_SHAPES
 from provider_console.core.ports import LoadedSettings, Origin, SettingsInvalid, SettingsProblem
-from provider_console.core.settings import LATER, TABLES, AlertsSettings, Settings
+from provider_console.core.settings import TABLES, AlertsSettings, Settings
 from provider_console.sdk.context import SettingsSection
 
 FILE: Final = "config.toml"
@@ -74,7 +74,6 @@ def read(
     written, layout = parse(text, file=file)
     tables = kinds(() if around.only_own else sections)
     merged, sources = _merged(written, tables, around)
-    (written, early), (merged, more_early) = _without_later(written, tables), _without_later(merged, tables)
 
     exposed = _exposed(text, layout)
     findings, warnings = _judged(written, tables, around)
@@ -93,7 +92,7 @@ def read(
         values, problems = _converted(merged, tables, layout, sources)
     if problems:
         raise SettingsInvalid(file, sorted(problems, key=_place))
-    said = [*early, *more_early, *warnings, *more_warnings]
+    said = [*warnings, *more_warnings]
     return LoadedSettings(
         settings=_settings(values, merged, revision),
         origins=_origins(merged, tables, layout, sources),
@@ -192,20 +191,6 @@ def _forbidden(around: Surroundings) -> list[SettingsProblem]:
         for overlay in overlays(around.environ, around.overrides)
         if overlay.path[0] in FILE_ONLY
     ]
-
-
-def _without_later(raw: Mapping[str, Any], tables: Mapping[str, inspect.Type]) -> tuple[dict[str, Any], list[Finding]]:
-    """A tree without settings that are known and do nothing yet, and a word about each."""
-    kept, early = dict(raw), list[Finding]()
-    for name, keys in LATER.items():
-        value = raw.get(name)
-        if keys is None and name not in tables and isinstance(value, dict):
-            del kept[name]
-            early.append(Finding((name,), "has no effect yet"))
-        elif keys is not None and isinstance(value, dict):
-            kept[name] = {key: inner for key, inner in value.items() if key not in keys}
-            early += [Finding((name, key), "has no effect yet") for key in value if key in keys]
-    return kept, early
 
 
 def _judged(

@@ -254,9 +254,6 @@ TABLES: Final[Mapping[str, type[msgspec.Struct]]] = {
     "log": LogSettings,
 }
 
-LATER: Final[Mapping[str, frozenset[str] | None]] = {}
-"""Settings of parts that are yet to come, None for a whole table: they may be written already, and do nothing."""
-
 MISSION_ENVIRONMENT: Final[Mapping[str, str]] = {
     "PROVIDER_INTEGRATION_HEALTH_CHECK_INTERVAL": "health.health_check_interval",
     "PROVIDER_INTEGRATION_MAX_RETRIES": "engine.max_retries",

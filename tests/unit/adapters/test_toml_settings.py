@@ -411,9 +411,9 @@ async def test_a_role_from_outside_the_file_is_refused_before_plugins_are_known_
         await store(file, environ={"PROVIDER_CONSOLE__ACCESS__ADMINS": '["me"]'}).load_own()
 
 
-# --- settings of parts that are yet to come -----------------------------------------------------------------
+# --- settings of every part -----------------------------------------------------------------
 
-EARLY = """
+WHOLE = """
 [api]
 allowed_hosts = ["localhost", "127.0.0.1"]
 requests_per_minute = 600
@@ -432,8 +432,8 @@ when = "failure_rate > 20 for 60s and requests >= 10"
 """
 
 
-def test_a_file_may_already_hold_the_settings_of_parts_that_are_yet_to_come() -> None:
-    loaded = store(Path("config.toml")).validate(EARLY, SECTIONS, file="config.toml")
+def test_the_settings_of_every_part_have_their_effect_without_a_warning() -> None:
+    loaded = store(Path("config.toml")).validate(WHOLE, SECTIONS, file="config.toml")
 
     assert loaded.warnings == ()
     assert loaded.settings.appearance.language == "en"
@@ -453,7 +453,7 @@ def test_a_retention_that_deletes_what_charts_show_is_said() -> None:
     ("text", "unknown"),
     [("[history]\nkeep_rollup = 1", "history.keep_rollup"), ("[apis]\nx = 1", "apis")],
 )
-def test_what_is_only_like_a_setting_yet_to_come_is_a_mistake(text: str, unknown: str) -> None:
+def test_what_is_only_like_a_setting_is_a_mistake(text: str, unknown: str) -> None:
     assert f"{unknown}: is not a known" in complaint(text)
 
 
