@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 from tests.api.served import HOUSE, TRANSLATION, served
+from tests.documentation.pages import codes, rows
 
 from provider_console.api import docs, openapi
 from provider_console.api.app import Api
@@ -229,3 +230,13 @@ async def test_this_console_is_a_catalogue_that_another_one_finds_providers_in(t
 
         assert {"openai", "ollama"} <= set(found)
         assert not found["openai"].configured
+
+
+async def test_the_figures_shown_are_those_that_are_documented(tmp_path: Path) -> None:
+    documented = {name for cell, *_ in rows("docs/api.md", "figure") for name in codes(cell)}
+    async with served(tmp_path) as it:
+        await it.execute()
+        page = (await it.get("/metrics")).text
+    kinds = dict(line.split(" ")[2:4] for line in page.splitlines() if line.startswith("# TYPE"))
+
+    assert documented == {name for name in kinds if not name.endswith("_created")}
