@@ -218,7 +218,9 @@ async def test_the_guard_says_who_one_is_and_what_each_action_needs(role: Role) 
 
     assert (who.actor, who.role, who.front_end) == ("alice", role.value, "cli")
     refused = {name: words for name, words in who.may.items() if words is not None}
-    assert refused == {name: "needs super admin" for at, name in REFUSED if at is role}
+    assert refused == {
+        name: f"needs {ACTIONS[name].role.value.replace('_', ' ')}" for at, name in REFUSED if at is role
+    }
 
 
 @pytest.mark.parametrize(("role", "name"), REFUSED, ids=_id)
