@@ -58,6 +58,7 @@ BOUNDS: Final[Mapping[str, Any]] = {
     "sort_by": Literal["health_score", "id", "name", "tier", "state"],
     "providers": Annotated[list[ProviderId], Meta(max_length=100, description="may be there several times")],
     "category": Text,
+    "capability": Text,
     "kind": Text,
     "since": Moment,
     "until": Moment,
