@@ -1,8 +1,8 @@
 """Server-sent events: one reader of the console's stream, one ring, and as many listeners as there are.
 
-An event is encoded once. A listener has a place in the ring and reads on from there at its own pace, so that a slow
-one costs nobody anything; one that falls out of the ring, or comes back with an id that is no longer in it, is told
-by a `Gap` how many it missed.
+An event is encoded once, when the first listener comes to it. A listener has a place in the ring and reads on from
+there at its own pace, so that a slow one costs nobody anything; one that falls out of the ring, or comes back with an
+id that is no longer in it, is told by a `Gap` how many it missed.
 """
 
 from __future__ import annotations
@@ -28,6 +28,17 @@ BEAT: Final = b": \n\n"
 _encode = msgspec.json.Encoder().encode
 
 
+class _Kept:
+    """An event of the ring, and its frame once somebody has read it."""
+
+    __slots__ = ("event", "frame", "number")
+
+    def __init__(self, event: Event, number: int) -> None:
+        self.event = event
+        self.number = number
+        self.frame: bytes | None = None
+
+
 class Hub:
     """Reads the console's events and hands them to listeners. `run` it for as long as it is to be there."""
 
@@ -37,7 +48,7 @@ class Hub:
         self._console = console
         self._observe = observe
         self._clock = clock
-        self._ring: deque[bytes] = deque(maxlen=KEEP)
+        self._ring: deque[_Kept] = deque(maxlen=KEEP)
         self._next = 1
         self._epoch = secrets.token_hex(4)
         self._news = asyncio.Event()
@@ -49,7 +60,7 @@ class Hub:
         try:
             async for event in self._console.events():
                 self._observe(event)
-                self._ring.append(self._framed(event, self._next))
+                self._ring.append(_Kept(event, self._next))
                 self._next += 1
                 self._wake()
         finally:
@@ -63,6 +74,11 @@ class Hub:
     def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+    def _frame(self, kept: _Kept) -> bytes:
+        if kept.frame is None:
+            kept.frame = self._framed(kept.event, kept.number)
+        return kept.frame
 
     def _framed(self, event: Event, number: int) -> bytes:
         kind = type(event).__name__.encode()
@@ -91,7 +107,7 @@ class Hub:
                 if place < self._next:
                     waiting = list(self._ring)[place - self._next :]
                     place = self._next
-                    yield b"".join(waiting)
+                    yield b"".join([self._frame(kept) for kept in waiting])
                     continue
                 news = self._news
                 try:
