@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+
 import pytest
 
 from provider_console.console.errors import BadRequest, NoProvider
-from provider_console.console.views import HealthState
+from provider_console.console.views import CoverageEntry, FiguresView, HealthState
 from provider_console.sandbox import OK, Fault, living_sandbox
 from provider_console.sandbox.cast import CAST, FOUND
 from provider_console.sdk.secret import Secret
@@ -102,3 +106,83 @@ async def test_the_survey_names_the_credentials_that_would_unlock_a_provider() -
     assert [known.name for known in survey.known][:3] == ["OPENAI_API_KEY", "DEEPL_AUTH_KEY", "GROQ_API_KEY"]
     assert survey.keyring_problem is None
     assert survey.found == ("Together AI",)
+
+
+class Quick:
+    """Time that passes four times as fast, for the script and the errands: a minute of theirs is a quarter of one."""
+
+    def monotonic(self) -> float:
+        return 4 * time.monotonic()
+
+    def wall(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 4)
+
+
+Pictured = Callable[[Mapping[str, tuple[HealthState, str]], Sequence[CoverageEntry], FiguresView], bool]
+
+PICTURED: Mapping[str, Pictured] = {
+    "healthy": lambda said, _entries, _figures: said["groq"] == (HealthState.HEALTHY, "healthy"),
+    "slower than usual": lambda said, _entries, _figures: (
+        said["openai"][0] is HealthState.DEGRADED and said["openai"][1].startswith("slow, p95")
+    ),
+    "down": lambda said, _entries, _figures: (
+        said["libretranslate"][0] is HealthState.UNHEALTHY and said["libretranslate"][1].startswith("down")
+    ),
+    "without a key": lambda said, _entries, _figures: said["azure_openai"][0] is HealthState.HELD,
+    "quota used": lambda said, _entries, _figures: said["azure_translator"][1].startswith("quota used"),
+    "cooling": lambda said, _entries, _figures: said["groq"][1].startswith("cooling"),
+    "found": lambda said, _entries, _figures: said[FOUND] == (HealthState.OFF, "found, not adopted"),
+    "served by nobody": lambda _said, entries, _figures: (
+        "translate:en>sr" in {entry.capability for entry in entries if entry.status == "not served"}
+    ),
+    "saved by fallback": lambda _said, _entries, figures: figures.saved_by_fallback > 0,
+}
+
+
+@pytest.mark.limit(40)
+async def test_every_state_that_the_pictures_show_happens_within_the_first_minute() -> None:
+    missing = dict(PICTURED)
+    quick = Quick()
+    overrides = {"health.health_check_interval": 1_250}
+    async with living_sandbox(clock=quick, overrides=overrides) as sandbox:
+        console, begun = sandbox.console, quick.monotonic()
+        while missing:
+            assert quick.monotonic() - begun < 60, f"not within a minute of the script: {sorted(missing)}"
+            said = {view.id: (view.health.state, view.health.why) for view in (await console.health()).providers}
+            entries, figures = await console.coverage(), await console.figures()
+            for name in [name for name, seen in missing.items() if seen(said, entries, figures)]:
+                del missing[name]
+            await quick.sleep(0.5)
+
+
+async def test_its_past_gives_trends_usual_latencies_two_days_of_figures_and_an_outage() -> None:
+    async with living_sandbox(script=(), errands=False) as sandbox:
+        console = sandbox.console
+        trends = await console.trends()
+        hour, day = await console.history(since="1h"), await console.history(since="24h")
+        outages = (await console.outages(since="24h")).outages
+
+    able = {player.id: player for player in CAST if player.key != "missing"}
+    for name, player in able.items():
+        median_ms = trends[name].median_day_ms
+        assert median_ms == pytest.approx(1000 * player.latency_s, rel=0.15)
+        assert None not in trends[name].medians[1:-1]
+    assert {each.provider for each in day.providers if each.figures and each.before} == set(able)
+    assert {each.provider for each in hour.providers if each.figures} == set(able)
+    assert day.total is not None
+    assert day.total.absorbed_failures > day.total.reached_caller > 0
+    assert [(outage.provider, outage.duration_ms, outage.recovered) for outage in outages] == [
+        ("mistral", 540_000.0, True)
+    ]
+
+
+async def test_without_a_past_nothing_is_on_record_when_it_opens() -> None:
+    async with living_sandbox(script=(), errands=False, past=False) as sandbox:
+        day = await sandbox.console.history(since="24h")
+        trends = await sandbox.console.trends()
+
+    assert day.total is None
+    assert {trend.median_day_ms for trend in trends.values()} == {None}

@@ -19,6 +19,11 @@ PREFER: Final = {
 FOUND: Final = "together"
 """A catalogue names this one, and nobody has adopted it."""
 
+SPREAD: Final = 0.22
+"""How far latencies lie apart: the standard deviation of their logarithm."""
+PROBE_SHARE: Final = 0.25
+"""A list of models takes that much of the time of an answer."""
+
 
 class Player(msgspec.Struct, frozen=True, kw_only=True):
     """One pretend provider. `latency_s` is its usual answer, half of them faster.

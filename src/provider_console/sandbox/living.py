@@ -20,7 +20,7 @@ from provider_console.console.access import Role
 from provider_console.console.console import Console
 from provider_console.core.ports import Clock
 from provider_console.sandbox.apertium import ApertiumSandbox
-from provider_console.sandbox.cast import CAST, FOUND, PREFER, Player
+from provider_console.sandbox.cast import CAST, FOUND, PREFER, PROBE_SHARE, SPREAD, Player
 from provider_console.sandbox.catalogue import PATH, CatalogueSandbox, Listing
 from provider_console.sandbox.deepl import DeepLSandbox
 from provider_console.sandbox.errands import run_errands
@@ -29,6 +29,7 @@ from provider_console.sandbox.fleet import Tables, toml_text
 from provider_console.sandbox.libretranslate import LibreTranslateSandbox
 from provider_console.sandbox.ollama import OllamaSandbox
 from provider_console.sandbox.openai import OpenAISandbox
+from provider_console.sandbox.past import write_past
 from provider_console.sandbox.script import SCRIPT, Cue, play
 from provider_console.sandbox.server import Server, serve
 from provider_console.sandbox.vendor import Vendor
@@ -37,10 +38,6 @@ SEED: Final = 20
 """Of the script's chances, the requests and the latencies."""
 GRACE_S: Final = 0.2
 """For requests under way when it is left: nobody waits for pretend answers."""
-SPREAD: Final = 0.22
-"""How far latencies lie apart: the standard deviation of their logarithm."""
-PROBE_SHARE: Final = 0.25
-"""A list of models takes that much of the time of an answer."""
 
 SETTINGS: Final[Tables] = {
     # Checks and delays are quicker than usual: a sandbox is watched, not waited for.
@@ -66,13 +63,14 @@ async def living_sandbox(
     seed: int = SEED,
     script: Sequence[Cue] = SCRIPT,
     errands: bool = True,
+    past: bool = True,
     clock: Clock | None = None,
 ) -> AsyncIterator[Living]:
     """A console on the cast in a temporary home, which is gone afterwards; the user's own files and keyring are not
     touched.
 
     `overrides` are settings by dotted key. With an empty `script` nothing fails by itself, without `errands` nobody
-    asks for anything.
+    asks for anything, without `past` nothing is on record when it opens. `clock` is the script's and the errands'.
     """
     timer = clock or SystemClock()
     async with AsyncExitStack() as stack:
@@ -82,6 +80,8 @@ async def living_sandbox(
         servers = await _serve(stack, random.Random(seed))  # noqa: S311 - a play, no cryptography
         (home / "config.toml").write_text(toml_text(_tables(servers)), "utf-8")
         situation = Situation(home=home, environ=_credentials(), overrides=overrides or {}, secrets="memory")
+        if past:
+            await write_past(situation.places.console_db, clock=SystemClock(), rng=random.Random(seed))  # noqa: S311
 
         async def happen(console: Console) -> None:
             async with asyncio.TaskGroup() as group:
