@@ -3,10 +3,10 @@
     make -C benchmarks startup
     python benchmarks/startup.py [--runs 9] [--no-peers]
 
-The contenders take turns. The console's frame is full when rows of providers, the navigation and the keys are on the
-screen; an empty Textual app's when it shows its word; harlequin's when its editor is there. All trees are compiled
-beforehand. The 50 providers are the sandbox's, on loopback; memory and idle CPU are taken after they have been
-checked. Exits with 1 where a bound is missed.
+The contenders take turns. The console's first frame is full when the navigation, the sentence and the rows of Health
+are on the screen; it answers keys as soon as their row is. An empty Textual app's frame is full when it shows its
+word, harlequin's when its editor is there. All trees are compiled beforehand. The 50 providers are the sandbox's, on
+loopback; memory and idle CPU are taken after they have been checked. Exits with 1 where a bound is missed.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def main() -> int:
         }
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         contenders = {
-            "provider-console": ([str(bin_ / "provider-console")], ("1 Health", "translator-20", "commands")),
+            "provider-console": ([str(bin_ / "provider-console")], ("1 Health", "translator-20")),
+            "the same, keys answered": ([str(bin_ / "provider-console")], ("1 Health", "translator-20", "commands")),
             "an empty Textual app": ([sys.executable, "-c", EMPTY], ("an empty app",)),
         }
         if not asked.no_peers:
@@ -140,10 +141,11 @@ def main() -> int:
     )
     missed = []
     ours = median["provider-console"]
+    answered = median["the same, keys answered"]
     if ours > FRAME_MS:
         missed.append(f"first full frame {ours:.0f} ms, bound {FRAME_MS:.0f}")
-    if "harlequin" in median and ours > OF_HARLEQUIN * median["harlequin"]:
-        missed.append(f"{ours / median['harlequin']:.2f} of harlequin, bound {OF_HARLEQUIN}")
+    if "harlequin" in median and answered > OF_HARLEQUIN * median["harlequin"]:
+        missed.append(f"keys answered after {answered / median['harlequin']:.2f} of harlequin, bound {OF_HARLEQUIN}")
     if memory > MEMORY_MIB:
         missed.append(f"{memory:.1f} MiB, bound {MEMORY_MIB:.0f}")
     if idle > IDLE_PERCENT:

@@ -50,6 +50,7 @@ BREACHES: Final[Mapping[str, Mapping[str, str]]] = {
         "provider_console/tui/widgets/table.py": "from provider_console.tui import app",
     },
     "pure-terminal": {
+        "provider_console/tui/first_frame.py": "import textual",
         "provider_console/tui/state.py": "import textual",
         "provider_console/tui/pages/frame.py": "from provider_console.tui.widgets import nav",
     },

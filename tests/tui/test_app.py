@@ -52,10 +52,9 @@ async def never() -> AsyncIterator[Console]:
 
 
 def app(**preview: Any) -> ConsoleApp:
-    names = ("acme", "DeepL", "OpenAI")
     return ConsoleApp(
         opener=never,
-        preview=Preview(names=names, user="alice", **preview),
+        preview=Preview(**{"names": ("acme", "DeepL", "OpenAI"), "user": "alice", **preview}),
         clock=StoppedClock(),
         themes=load_themes([]),
     )

@@ -66,26 +66,29 @@ async def show(
 ) -> int:
     """Show the console that `opener` opens. `names` stand there at once; None: those of the user's configuration."""
     from provider_console.glance import glance
-    from provider_console.tui.app import ConsoleApp
     from provider_console.tui.clock import WallClock
+    from provider_console.tui.first_frame import FirstFrame
     from provider_console.tui.link import Preview
-    from provider_console.tui.themes import load_themes
+    from provider_console.tui.themes import DEFAULT_THEME, load_themes
 
     seen = glance(os.environ)
     settings = dict(seen.appearance)
-    app = ConsoleApp(
-        opener=opener,
-        preview=Preview(
-            names=seen.names if names is None else tuple(names),
-            user=seen.user,
-            environment=environment or settings.get("environment", "local"),
-            theme=theme or settings.get("theme", "console-dark"),
-            glyphs=settings.get("glyphs", "unicode"),
-            charts=settings.get("charts", "braille"),
-        ),
-        clock=WallClock(),
-        themes=load_themes([seen.themes]),
-        sandbox=sandbox,
+    preview = Preview(
+        names=seen.names if names is None else tuple(names),
+        user=seen.user,
+        environment=environment or settings.get("environment", "local"),
+        theme=theme or settings.get("theme", DEFAULT_THEME),
+        glyphs=settings.get("glyphs", "unicode"),
+        charts=settings.get("charts", "braille"),
     )
-    await app.run_async()
+    clock, themes, first_frame = WallClock(), load_themes([seen.themes]), FirstFrame()
+    worn = themes.themes.get(preview.theme) or themes.themes[DEFAULT_THEME]
+    with first_frame.show(preview.state(clock.wall()), worn, os.environ):
+        # Loaded behind the first frame: half of the start is Textual's imports.
+        from provider_console.tui.app import ConsoleApp
+
+        app = ConsoleApp(
+            opener=opener, preview=preview, clock=clock, themes=themes, sandbox=sandbox, first_frame=first_frame
+        )
+        await app.run_async()
     return DONE if app.return_code in (0, None) else FAILED

@@ -20,6 +20,7 @@ from textual.screen import Screen
 from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
 from provider_console.console.words import did_you_mean
+from provider_console.tui.first_frame import FirstFrame
 from provider_console.tui.keymap import TITLES
 from provider_console.tui.link import Clock, Link, Opener, Preview
 from provider_console.tui.messages import ModeRequested, StateChanged
@@ -27,11 +28,10 @@ from provider_console.tui.pages.firstrun import needed
 from provider_console.tui.pump import Pump, tick
 from provider_console.tui.safety import AsciiFilter, ControlFilter, crash_report
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Change, Closed, Entered, Opening, Read, State, reduce
-from provider_console.tui.themes import Themes, load_themes, stamp, textual_theme
+from provider_console.tui.state import Change, Closed, Entered, Opening, Read, reduce
+from provider_console.tui.themes import DEFAULT_THEME, Themes, load_themes, stamp, textual_theme
 from provider_console.tui.typing_ahead import TypingAhead
 
-DEFAULT_THEME: Final = "console-dark"
 LOOK_S: Final = 1.0
 """How often the folders of themes are looked at."""
 
@@ -50,6 +50,7 @@ class ConsoleApp(TypingAhead):
     """Provider Console in a terminal.
 
     `opener` opens the console after the first paint, in a task of its own; `sandbox` opens one on sandbox providers.
+    `first_frame` is what the terminal shows already, where it does.
     """
 
     TITLE = "Provider Console"
@@ -67,18 +68,18 @@ class ConsoleApp(TypingAhead):
     ]
 
     def __init__(
-        self, *, opener: Opener, preview: Preview, clock: Clock, themes: Themes, sandbox: Opener | None = None
+        self,
+        *,
+        opener: Opener,
+        preview: Preview,
+        clock: Clock,
+        themes: Themes,
+        sandbox: Opener | None = None,
+        first_frame: FirstFrame | None = None,
     ) -> None:
-        self.state = State(
-            now=clock.wall(),
-            names=preview.names,
-            user=preview.user,
-            environment=preview.environment,
-            glyphs=preview.glyphs,
-            charts=preview.charts,
-            config_problem=preview.problem,
-        )
+        self.state = preview.state(clock.wall())
         self.clock = clock
+        self.first_frame = first_frame
         self.link = Link(clock, self.change, sandbox)
         self._opener = opener
         self._welcomed = False

@@ -11,17 +11,27 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from textual.drivers.linux_driver import LinuxDriver
 
+from provider_console.tui.first_frame import ENTER, FirstFrame
+
 if TYPE_CHECKING:
     from textual.app import App
 
 
 class ConsoleDriver(LinuxDriver):
-    """Ends the app when its terminal is gone."""
+    """Ends the app when its terminal is gone; does not clear a screen that shows the first frame already."""
 
     def __init__(self, app: App[Any], **more: Any) -> None:
         super().__init__(app, **more)
+        self._first_frame: FirstFrame | None = getattr(app, "first_frame", None)
         terminal: Any = self._file
         self._file = cast(Any, _Lasting(terminal, lambda: app.call_later(app.exit, None, 1)))
+
+    def write(self, data: str) -> None:
+        """Write to the terminal."""
+        if data == ENTER and self._first_frame is not None and self._first_frame.take_over():
+            # Some terminals clear the other screen when they are told to show it once more.
+            return
+        super().write(data)
 
 
 class _Lasting:

@@ -7,6 +7,7 @@ cells of the terminal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -132,6 +133,15 @@ def row(*cells: Cell, width: int) -> Line:
         spans.extend(content)
         at = start + width_of(content)
     return tuple(spans)
+
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""C0, C1, DEL and the marks that reorder text. A line that reaches the terminal needs none of them."""
+
+
+def harmless(text: str) -> str:
+    """Text in which nothing can steer the terminal, cell by cell."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def plain(content: Line) -> str:

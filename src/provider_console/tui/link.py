@@ -9,7 +9,7 @@ from typing import Protocol
 
 from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
-from provider_console.tui.state import Change
+from provider_console.tui.state import Change, State
 
 Opener = Callable[[], AbstractAsyncContextManager[Console]]
 """Opens the console. Called in the terminal's own loop after the first paint."""
@@ -41,6 +41,18 @@ class Preview:
     glyphs: str = "unicode"
     charts: str = "braille"
     problem: str | None = None
+
+    def state(self, now: float) -> State:
+        """What the terminal knows at first, at a wall time in seconds."""
+        return State(
+            now=now,
+            names=self.names,
+            user=self.user,
+            environment=self.environment,
+            glyphs=self.glyphs,
+            charts=self.charts,
+            config_problem=self.problem,
+        )
 
 
 class Link:

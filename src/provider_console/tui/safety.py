@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import Final
 
 from rich.console import RenderableType
 from rich.segment import Segment
@@ -13,9 +11,7 @@ from textual.color import Color
 from textual.filter import LineFilter
 
 from provider_console.tui.glyphs import in_ascii
-
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""C0, C1, DEL and the marks that reorder text. A line that reaches the terminal needs none of them."""
+from provider_console.tui.ink import harmless
 
 
 class ControlFilter(LineFilter):
@@ -38,11 +34,9 @@ def _harmless(segment: Segment) -> Segment:
     text, style, control = segment
     if control:
         return segment
-    if _CONTROL.search(text):
-        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
     if style is not None and style.link:
         style = style.update_link(None)
-    return Segment(text, style)
+    return Segment(harmless(text), style)
 
 
 def crash_report() -> RenderableType:

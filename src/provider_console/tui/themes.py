@@ -14,6 +14,8 @@ from provider_console.console.words import clean_text, did_you_mean
 if TYPE_CHECKING:
     from textual.theme import Theme as TextualTheme
 
+DEFAULT_THEME: Final = "console-dark"
+
 TEXTS: Final = ("faint", "muted", "text", "head", "accent", "ok", "warn", "bad", "held")
 """Colours that words are written in."""
 GRAPHICS: Final = ("line", "okf", "warnf", "badf")

@@ -12,6 +12,11 @@ from provider_console.tui.ink import Line, Span, left, line, muted, row, wrap
 from provider_console.tui.pages.words import clock, plural
 from provider_console.tui.state import State
 
+MINIMUM: Final = (60, 16)
+"""Below this size one sentence says so."""
+SHORT: Final = 30
+"""Below so many rows the blank ones and the rules go."""
+
 WORST_FIRST: Final = (
     (HealthState.UNHEALTHY, "down", "bad"),
     (HealthState.DEGRADED, "degraded", "warn"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -15,7 +15,7 @@ from provider_console.tui.glyphs import Glyphs, glyphs
 from provider_console.tui.ink import Line, line, wrap
 from provider_console.tui.keymap import NEEDS, TITLES
 from provider_console.tui.link import Link
-from provider_console.tui.pages.frame import banners, standing
+from provider_console.tui.pages.frame import MINIMUM, banners, standing
 from provider_console.tui.state import State
 from provider_console.tui.widgets.keys import Key, Keys
 from provider_console.tui.widgets.lines import Lines
@@ -23,9 +23,6 @@ from provider_console.tui.widgets.nav import Nav
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
-
-MINIMUM: Final = (60, 16)
-"""Below this size one sentence says so."""
 
 
 class ConsoleScreen(Screen[None]):

@@ -14,6 +14,7 @@ from provider_console.console.story import story
 from provider_console.console.views import ExecutionSummary
 from provider_console.tui.ink import BLANK, Line
 from provider_console.tui.pages import execution, recent, waterfall
+from provider_console.tui.pages.frame import SHORT
 from provider_console.tui.pages.order import order_of
 from provider_console.tui.pages.result import text_of
 from provider_console.tui.pages.trace import Trace
@@ -24,8 +25,6 @@ from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
 
-SHORT: Final = 30
-"""Below so many rows the blank rows go."""
 BESIDE: Final = 180
 """From this width on the list of recent executions stands beside the one that is open."""
 OF_LIST: Final = frozenset({"open", "back"})

@@ -18,6 +18,7 @@ from provider_console.sdk.operation import Field, Operation
 from provider_console.tui.ink import BLANK, muted
 from provider_console.tui.messages import FormRequested
 from provider_console.tui.pages import form
+from provider_console.tui.pages.frame import SHORT
 from provider_console.tui.pages.order import order_now
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.screens.draft import Draft
@@ -28,8 +29,6 @@ from provider_console.tui.widgets.lines import Lines
 ROWS: Final = {"text": 5, "list": 4}
 """Rows of an entry of many lines."""
 CHOOSE: Final = (muted("← → choose"),)
-SHORT: Final = 30
-"""Below so many rows the blanks go."""
 
 
 class FormScreen(ConsoleScreen):

@@ -13,16 +13,13 @@ from textual.containers import Horizontal, Vertical
 from provider_console.console.views import ProviderView
 from provider_console.tui.ink import Line
 from provider_console.tui.messages import FormRequested
-from provider_console.tui.pages import coverage, detail, headline, health, portrait
+from provider_console.tui.pages import detail, headline, health, portrait
+from provider_console.tui.pages.beneath import beneath
+from provider_console.tui.pages.frame import SHORT
 from provider_console.tui.screens.provider import ProviderScreen
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
-
-TALL = 50
-"""From so many rows on two blank ones stand before a section."""
-SHORT = 30
-"""Below so many rows the blanks and all but two lines of the detail go."""
 
 
 class HealthScreen(ProviderScreen):
@@ -115,18 +112,7 @@ class HealthScreen(ProviderScreen):
         if self._needle and not self._entries:
             return health.nothing_found(state, self._needle, width)
         if self._wide:
-            room = max(0, self.size.height - len(self._rows) - 17)
-            covered = coverage.lines(state, width, max(3, room // 3), glyphs)
-            happened = health.just_now(state, width, max(0, room - len(covered) - 2), glyphs)
-            gap = [()] * (2 if self.size.height >= TALL else 1)
-            return [
-                *gap,
-                *health.section("Coverage", width, glyphs, aside=coverage.more(state, len(covered))),
-                *covered,
-                *gap,
-                *health.section("Just now", width, glyphs),
-                *happened,
-            ]
+            return beneath(state, width, self.size.height, len(self._rows), glyphs)
         if view is None:
             return ()
         if self._short:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from textual import events
 from textual.strip import Strip
 
-from provider_console.tui.ink import BLANK, Line, Span, row, width_of
-from provider_console.tui.ink import left as from_left
-from provider_console.tui.ink import right as to_right
+from provider_console.tui.bar import navigation, places
+from provider_console.tui.ink import BLANK, Line
 from provider_console.tui.messages import ModeRequested
 from provider_console.tui.widgets.painted import Painted
 
@@ -40,52 +39,16 @@ class Nav(Painted):
         """What is said to be wrong."""
         return self._notes
 
-    def _places(self) -> list[tuple[str, int, int, str, str]]:
-        """Name, first column, width, digit and title of each mode."""
-        narrow = self.size.width < 100
-        at = 1 if narrow else 2
-        places = []
-        for digit, (name, title) in enumerate(self._modes, start=1):
-            width = len(title) + 2
-            places.append((name, at, width, str(digit), title))
-            at += width + (2 if narrow else 3)
-        return places
-
     def render_line(self, y: int) -> Strip:
         """The modes, the rule under them, or a note."""
         width = self.size.width
         if y > 1:
             return self.strip(self._notes[y - 2] if y - 2 < len(self._notes) else BLANK, width)
-        margin = 1 if width < 100 else 2
-        if y == 1:
-            spans = [Span(self._rule * width, "rule")]
-            for name, at, size, _digit, _title in self._places():
-                if name == self._active:
-                    spans = [
-                        Span(self._rule * at, "rule"),
-                        Span(self._accent * size, "accent"),
-                        Span(self._rule * max(0, width - at - size), "rule"),
-                    ]
-            return self.strip(tuple(spans), width)
-        cells = []
-        for name, at, size, digit, title in self._places():
-            here = name == self._active
-            cells.append(
-                from_left(
-                    at,
-                    Span(digit, "accent" if here else "faint", bold=here),
-                    Span(" "),
-                    Span(title, "head" if here else "muted", bold=here),
-                    width=size,
-                )
-            )
-        end = cells[-1].at + width_of(cells[-1].content) if cells else 0
-        if end + 2 + width_of(self._right) <= width - margin:
-            cells.append(to_right(width - margin, *self._right))
-        return self.strip(row(*cells, width=width), width)
+        rows = navigation(self._modes, self._active, self._right, width=width, rule=self._rule, accent=self._accent)
+        return self.strip(rows[y], width)
 
     def on_click(self, event: events.Click) -> None:
         """Go to the mode that was clicked."""
-        for name, at, size, _digit, _title in self._places():
-            if event.y < 2 and at <= event.x < at + size:
-                self.post_message(ModeRequested(name))
+        for place in places(self._modes, self.size.width):
+            if event.y < 2 and place.at <= event.x < place.at + place.width:
+                self.post_message(ModeRequested(place.name))
