@@ -18,7 +18,7 @@ from typing import Final, Self
 
 SEQUENCE: Final = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]", re.DOTALL)
 """A control sequence, as a terminal reads it."""
-_QUIET_S: Final = 0.25
+_QUIET_S: Final = 0.15
 
 
 class PseudoTerminal:

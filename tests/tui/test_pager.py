@@ -10,13 +10,15 @@ from provider_console.tui.widgets.pager import Pager
 
 
 class Reading(App[None]):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_theme(textual_theme(load_themes([]).themes["console-dark"]))
+        self.theme = "console-dark"
+
     def on_mount(self) -> None:
         self.query_one(Pager).focus()
 
     def compose(self) -> ComposeResult:
-        for theme in load_themes([]).themes.values():
-            self.register_theme(textual_theme(theme))
-        self.theme = "console-dark"
         yield Pager(lambda _width: [line(f"line {number}") for number in range(500)])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 from textual.color import Color
@@ -39,12 +39,23 @@ def _harmless(segment: Segment) -> Segment:
     return Segment(harmless(text), style)
 
 
-def crash_report() -> RenderableType:
-    """The exception being handled, without the values of its frames."""
-    # Loaded when it is needed: the first frame must not wait for the colours of source code.
-    from rich.traceback import Traceback
+class Harmless:
+    """Something to print without what could steer the terminal."""
 
+    def __init__(self, shown: RenderableType) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._shown, options):
+            yield segment if segment.text == "\n" else _harmless(segment)
+
+
+def crash_report() -> RenderableType:
+    """The exception being handled, without the values of its frames; its message may be somebody else's."""
     kind, error, trace = sys.exc_info()
     if kind is None or error is None:
         return Text("Provider Console ended without saying why; the log file has the rest.")
-    return Traceback.from_exception(kind, error, trace, show_locals=False, width=None, word_wrap=True)
+    # Loaded when it is needed: the first frame must not wait for the colours of source code.
+    from rich.traceback import Traceback
+
+    return Harmless(Traceback.from_exception(kind, error, trace, show_locals=False, width=None, word_wrap=True))

@@ -17,7 +17,7 @@ from textual.widgets import Input
 
 MOVES: Final = frozenset({"up", "down", "left", "right", "pageup", "pagedown", "home", "end", "backspace", "delete"})
 """Keys that move a cursor, where the widget that has the focus knows them itself."""
-PATIENCE_S: Final = 0.25
+PATIENCE_S: Final = 2.0
 """How long a key waits for the one before, where the widget that had it is gone."""
 
 

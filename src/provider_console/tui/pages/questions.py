@@ -15,8 +15,17 @@ Lines = Sequence[Line]
 
 
 def place_of(address: str | None) -> str | None:
-    """Host and port of an address, for where the rest says nothing."""
-    return None if address is None else urlsplit(address).netloc or address
+    """Host and port of an address, for where the rest says nothing; no user, who may come with a password.
+
+    >>> place_of("http://me:secret@10.0.4.12:5000/v1"), place_of("http://[::1"), place_of(None)
+    ('10.0.4.12:5000', 'an address that cannot be read', None)
+    """
+    if address is None:
+        return None
+    try:
+        return (urlsplit(address).netloc or address).rpartition("@")[2]
+    except ValueError:
+        return "an address that cannot be read"
 
 
 def _served_by(view: ProviderView, state: State) -> list[CoverageEntry]:
