@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from time import tzset
 from typing import Final
@@ -80,10 +80,11 @@ def paint(svg: str, file: Path, *, browser: str) -> None:
         )
 
 
-async def _taken() -> Mapping[str, str]:
+async def _taken(wanted: Collection[str]) -> Mapping[str, str]:
     pictures: dict[str, str] = {}
     for workflow, app in WORKFLOWS:
-        pictures.update(await play(workflow, app()))
+        if not set(wanted).isdisjoint(workflow.snapshots):
+            pictures.update(await play(workflow, app()))
     return pictures
 
 
@@ -102,14 +103,15 @@ def main() -> int:
     for name in ("NO_COLOR", "TEXTUAL_THEME"):
         os.environ.pop(name, None)
     tzset()
-    pictures = asyncio.run(_taken())
     asked.folder.mkdir(parents=True, exist_ok=True)
-    wanted = asked.names or [file.stem for file in asked.folder.glob("*.png")]
-    unknown = sorted(set(wanted) - set(pictures))
+    known = {name for workflow, _app in WORKFLOWS for name in workflow.snapshots}
+    wanted = sorted(known if asked.all else asked.names or {file.stem for file in asked.folder.glob("*.png")})
+    unknown = sorted(set(wanted) - known)
     if unknown:
-        print(f"no workflow takes {', '.join(unknown)}; there are {', '.join(sorted(pictures))}", file=sys.stderr)
+        print(f"no workflow takes {', '.join(unknown)}; there are {', '.join(sorted(known))}", file=sys.stderr)
         return 1
-    for name in sorted(pictures if asked.all else wanted):
+    pictures = asyncio.run(_taken(wanted))
+    for name in wanted:
         paint(pictures[name], asked.folder / f"{name}.png", browser=browser)
         print(asked.folder / f"{name}.png")
     return 0

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from tests.tui.workflows import execution, firstrun, health
+from tests.tui.workflows import execution, firstrun, health, states
 from textual.app import App
 
 from provider_console.testing.workflow import Workflow
 
-WORKFLOWS: Final[Sequence[tuple[Workflow, Callable[[], App[Any]]]]] = (*health.ALL, *firstrun.ALL, *execution.ALL)
+WORKFLOWS: Final[Sequence[tuple[Workflow, Callable[[], App[Any]]]]] = (
+    *health.ALL,
+    *states.ALL,
+    *firstrun.ALL,
+    *execution.ALL,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
 from typing import Any, Final
@@ -276,6 +277,23 @@ HAPPENED: Final = (
 )
 
 
+def checked(provider_id: str) -> events.HealthChecked:
+    """A check that passed, now."""
+    check = CheckView(provider=provider_id, at=iso(NOW), state=HealthState.HEALTHY, passed=True, latency_ms=20.0)
+    return events.HealthChecked(at=NOW, check=check)
+
+
+def switched_off(view: ProviderView) -> ProviderView:
+    """The same provider, off."""
+    off = msgspec.structs.replace(view.health, state=HealthState.OFF, why="switched off")
+    return msgspec.structs.replace(view, enabled=False, health=off)
+
+
+async def never(*_args: object) -> None:
+    """Does not answer."""
+    await asyncio.Event().wait()
+
+
 def console(**answers: Any) -> FrozenConsole:
     """The console of that moment."""
     return FrozenConsole(
@@ -295,5 +313,10 @@ def app(frozen: FrozenConsole | None = None, *, clock: FrozenClock | None = None
     return frozen_app(
         frozen or console(),
         clock=clock,
-        **{"names": tuple(view.name for view in PROVIDERS), "user": "alice", "environment": "production", **preview},
+        **{
+            "names": sorted((view.name for view in PROVIDERS), key=str.casefold),
+            "user": "alice",
+            "environment": "production",
+            **preview,
+        },
     )

@@ -6,13 +6,35 @@ from typing import Final
 
 from tests.tui.workflows import fleet
 
-from provider_console.testing.operator import coverage, filter_by, help_, select, tell
-from provider_console.testing.workflow import Workflow, expect, press, resize, see, see_no, snapshot, theme, together
-from provider_console.tui.state import State
+from provider_console.testing.frozen import MOMENT
+from provider_console.testing.operator import check_all, coverage, disable, filter_by, help_, select, tell
+from provider_console.testing.workflow import (
+    Stage,
+    Workflow,
+    do,
+    expect,
+    press,
+    resize,
+    see,
+    see_no,
+    snapshot,
+    theme,
+    together,
+)
+from provider_console.tui.state import Read, State, Ticked
 
 
 def _down(state: State) -> bool:
     return state.health is not None and state.providers["libretranslate"].health.state == "unhealthy"
+
+
+async def _switched(stage: Stage) -> None:
+    off = [
+        fleet.switched_off(view) if view.id == "google_translate" else view
+        for view in stage.app.state.providers.values()  # type: ignore[attr-defined]
+    ]
+    stage.app.change(Read(MOMENT, {"health": fleet.health(off)}))  # type: ignore[attr-defined]
+    stage.app.clear_notifications()
 
 
 OPEN: Final = together("open the console", see("down 2 m"), tell(*fleet.HAPPENED))
@@ -84,4 +106,56 @@ BREAKS: Final = Workflow(
         snapshot("help-120x40-dark"),
     ],
 )
-ALL: Final = tuple((workflow, fleet.app) for workflow in (OUTAGE, THEMES, FIND, BREAKS))
+DETAIL: Final = Workflow(
+    "a provider is inspected on its own page",
+    [
+        OPEN,
+        select("openai"),
+        press("enter"),
+        see("OpenAI", "reliability", "OPENAI_API_KEY"),
+        expect("it is degraded", lambda state: state.providers["openai"].health.state == "degraded"),
+        snapshot("provider-120x40-dark"),
+        resize(80, 24),
+        theme("console-light"),
+        expect("it is degraded", lambda state: state.providers["openai"].health.state == "degraded"),
+        snapshot("provider-80x24-light"),
+    ],
+)
+CHECK_ALL: Final = Workflow(
+    "all are checked, with progress, and the one that was down is up again",
+    [
+        OPEN,
+        check_all(),
+        expect("fourteen are asked", lambda state: state.checking is not None and state.checking.total == 14),
+        tell(*(fleet.checked(view.id) for view in fleet.HEALTHY)),
+        tell(Ticked(MOMENT + 2.0)),
+        theme("console-contrast"),
+        see("10 of 14"),
+        expect("four have not answered", lambda state: len(state.checking.waiting) == 4),
+        snapshot("checking-120x40-contrast"),
+    ],
+)
+SWITCH: Final = Workflow(
+    "a provider is switched off after a question, and on again without one",
+    [
+        OPEN,
+        disable("google_translate", confirm=False),
+        see("Disable Google Translate?", "translate en›ar"),
+        expect("it is on still", lambda state: state.providers["google_translate"].enabled),
+        snapshot("disable-120x40-dark"),
+        press("y"),
+        see("Google Translate is off"),
+        do("told so", _switched),
+        expect("it is off", lambda state: not state.providers["google_translate"].enabled),
+        select("google_translate"),
+        theme("console-mono"),
+        resize(80, 24),
+        see_no("Google Translate is off"),
+        snapshot("off-80x24-mono"),
+    ],
+)
+ALL: Final = (
+    *((workflow, fleet.app) for workflow in (OUTAGE, THEMES, FIND, BREAKS, DETAIL)),
+    (CHECK_ALL, lambda: fleet.app(fleet.console(check=fleet.never))),
+    (SWITCH, lambda: fleet.app(fleet.console(set_provider_enabled=lambda *_args, **_named: None))),
+)
