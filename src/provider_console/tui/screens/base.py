@@ -124,8 +124,11 @@ class ConsoleScreen(Screen[None]):
         return binding.description
 
     async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        """A key was clicked."""
-        await self.run_action(message.action)
+        """A key was clicked: the action is that of whatever has the key, the app's own too."""
+        for node, binding, _enabled, _tooltip in self.active_bindings.values():
+            if binding.action == message.action:
+                await self.app.run_action(message.action, node)
+                return
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None, muted, where the role may not: what it needs is said in the help and when it is tried."""

@@ -1,0 +1,259 @@
+"""How the terminal behaves, line by line of what it promises, each with the test or the benchmark that holds it to it.
+
+What no other module tries is tried here.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tests.tui.scene import NOW, check, provider
+from tests.tui.workflows import fleet
+from textual.app import App
+from textual.binding import Binding
+
+from provider_console.console.events import HealthChecked
+from provider_console.testing.workflow import (
+    Workflow,
+    click,
+    do,
+    enter,
+    expect,
+    play,
+    press,
+    see,
+    see_no,
+)
+from provider_console.tui.keymap import TITLES
+from provider_console.tui.palette import commands
+from provider_console.tui.screens.base import ConsoleScreen
+from provider_console.tui.widgets.table import Table
+
+ROOT: Final = Path(__file__).parents[2]
+
+PROMISES: Final = {
+    "names stand there at the first paint, read from the configuration alone": (
+        "tests/tui/test_app.py::test_the_first_frame_has_the_names_and_the_keys",
+        "tests/tui/test_health_screen.py::test_the_first_frame_loads_no_engine_no_http_and_no_keyring",
+        "benchmarks/startup.py",
+    ),
+    "work over 300 ms shows progress, a bar with an estimate where its size is known": (
+        "tests/tui/test_health_screen.py::test_a_check_shows_its_progress_and_then_its_outcome",
+        "tests/tui/test_pages.py::test_a_round_of_checks_counts_down_as_they_answer",
+    ),
+    "nothing blocks a key": ("tests/tui/test_behaviour.py::test_a_check_that_never_ends_blocks_no_key",),
+    "keys as fast as a terminal can send them: none lost, none doubled": (
+        "tests/tui/test_typing.py::test_a_hundred_keys_in_one_write_move_the_cursor_a_hundred_rows",
+        "tests/tui/test_typing.py::test_a_filter_typed_in_one_go_is_a_filter_and_no_command",
+        "tests/tui/test_typing.py::test_a_question_and_its_answer_typed_in_one_go_are_both_taken",
+    ),
+    "80x24, 120x40 and 200x60 are used; below 60x16 one sentence says so": (
+        "tests/tui/test_workflows.py::test_a_workflow",
+        "tests/tui/test_health_screen.py::test_below_the_smallest_size_one_sentence_says_so_and_nothing_is_lost",
+    ),
+    "resizing never loses the selection": (
+        "tests/tui/test_app.py::test_resizing_keeps_the_selection_and_the_detail_follows_it",
+        "tests/tui/test_execution_screen.py::test_resizing_keeps_the_attempt_that_was_chosen",
+    ),
+    "tables update cell by cell and the cursor stays on its row while rows move": (
+        "tests/tui/test_behaviour.py::test_a_change_of_one_row_repaints_that_row_alone",
+        "tests/tui/test_app.py::test_the_cursor_stays_on_its_provider_while_rows_move",
+    ),
+    "1,000 providers and 1,000 events fold to one update a frame": (
+        "tests/tui/test_behaviour.py::test_a_thousand_events_fold_to_few_updates",
+        "tests/tui/test_health_screen.py::test_ten_thousand_providers_are_shown_and_moved_through",
+        "benchmarks/repaint.py",
+    ),
+    "wide or destructive actions confirm with what exactly will happen, others can be undone": (
+        "tests/tui/test_health_screen.py::test_what_nobody_else_serves_is_disabled_after_a_yes",
+        "tests/tui/test_health_screen.py::test_what_others_serve_too_is_disabled_at_once_and_can_be_undone",
+    ),
+    "text from providers and plugins is data": (
+        "tests/security/test_terminal_safety.py"
+        "::test_no_control_sequence_of_foreign_text_reaches_the_terminal_on_any_page",
+        "tests/tui/test_app.py::test_hostile_names_reach_no_segment",
+    ),
+    "the crash screen shows no locals": (
+        "tests/security/test_terminal_safety.py"
+        "::test_a_crash_shows_no_local_variable_and_no_control_sequence_of_its_message",
+    ),
+    "themes are files: four come along, a bad one is reported and skipped, a changed one read again": (
+        "tests/tui/test_themes.py::test_four_themes_come_with_the_console",
+        "tests/tui/test_themes.py::test_a_bad_theme_is_reported_and_left_out",
+        "tests/tui/test_health_screen.py::test_a_theme_is_read_again_when_its_file_changes_and_a_bad_one_is_reported",
+    ),
+    "colours stand in themes and tcss only": ("tests/tui/test_themes.py::test_every_colour_is_a_variable_of_our_tcss",),
+    "a state is never colour alone": (
+        "tests/tui/test_pages.py::test_every_state_is_told_apart_by_its_text_alone",
+        "tests/tui/test_behaviour.py::test_states_are_told_apart_without_colour_in_every_theme_and_in_ascii",
+    ),
+    "the mouse works everywhere": ("tests/tui/test_behaviour.py::test_the_mouse_reaches_what_the_keys_reach",),
+    "every action has a binding, a palette entry and a line of help": (
+        "tests/tui/test_behaviour.py::test_every_action_of_a_mode_is_in_the_palette_and_in_the_help",
+    ),
+}
+
+
+@pytest.mark.parametrize("promise", PROMISES)
+def test_every_promise_names_tests_and_benchmarks_that_exist(promise: str) -> None:
+    for place in PROMISES[promise]:
+        file, _, name = place.partition("::")
+        text = (ROOT / file).read_text("utf-8")
+        assert not name or re.search(rf"^(async )?def {name}\(", text, re.MULTILINE), place
+
+
+async def test_a_check_that_never_ends_blocks_no_key() -> None:
+    await play(
+        Workflow(
+            "keys go on",
+            [
+                see("down 2 m"),
+                press("C"),
+                expect("checks are under way", lambda state: state.checking is not None),
+                press("end"),
+                see("Ollama  ● "),
+                press("v"),
+                see("Could"),
+            ],
+        ),
+        fleet.app(fleet.console(check=fleet.never)),
+    )
+
+
+async def test_a_change_of_one_row_repaints_that_row_alone() -> None:
+    many = [provider(f"p{number:03}") for number in range(1000)]
+    app = fleet.app(fleet.console(health=fleet.health(many)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        table = app.screen.query_one(Table)
+        painted: list[int] = []
+        paint = table.render_line
+
+        def counted(y: int) -> object:
+            painted.append(y)
+            return paint(y)
+
+        table.render_line = counted  # type: ignore[method-assign,assignment]
+        app.change(HealthChecked(at=NOW, check=check("p003", NOW, passed=False)))
+        await pilot.pause()
+
+        seen = [y for y in set(painted) if "p003" not in paint(y).text]
+        assert painted
+        assert seen == []
+
+
+async def test_a_thousand_events_fold_to_few_updates() -> None:
+    many = [provider(f"p{number:03}") for number in range(1000)]
+    app = fleet.app(fleet.console(health=fleet.health(many)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        shown = 0
+        screen = app.screen
+        assert isinstance(screen, ConsoleScreen)
+        show = screen.show
+
+        def counted() -> None:
+            nonlocal shown
+            shown += 1
+            show()
+
+        screen.show = counted  # type: ignore[method-assign]
+        for number in range(1000):
+            app.change(HealthChecked(at=NOW, check=check(f"p{number:03}", NOW)))
+        await pilot.pause()
+
+        assert len(app.state.checks) >= 1000
+        assert 1 <= shown <= 5
+
+
+@pytest.mark.parametrize("theme", ["console-dark", "console-light", "console-contrast", "console-mono"])
+async def test_states_are_told_apart_without_colour_in_every_theme_and_in_ascii(
+    theme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    off = [fleet.switched_off(view) if view.id == "ollama" else view for view in fleet.PROVIDERS]
+    words = {"LibreTranslate": "down", "OpenAI": "degraded", "Gemini": "quota", "DeepL": "healthy", "Ollama": "off"}
+    for glyphs, marks in (("unicode", "▼◐◇●○"), ("ascii", "v~?*o")):
+        app = fleet.app(fleet.console(health=fleet.health(off)), theme=theme, glyphs=glyphs)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.pause()
+            table = app.screen.query_one(Table)
+            rows = [table.render_line(y).text for y in range(table.size.height)]
+        for (name, word), mark in zip(words.items(), marks, strict=True):
+            row = next(row for row in rows if name in row and "Azure" not in row)
+            assert f"{mark} {name}" in row, row
+            assert word in row, row
+
+
+async def test_the_mouse_reaches_what_the_keys_reach() -> None:
+    def cursor(app: App[object]) -> str | None:
+        return app.screen.query_one(Table).cursor
+
+    def on(key: str) -> object:
+        async def stands(stage: object) -> None:
+            assert await stage.until(lambda: cursor(stage.app) == key)  # type: ignore[attr-defined]
+
+        return stands
+
+    await play(
+        Workflow(
+            "by mouse",
+            [
+                see("down 2 m"),
+                click("Mistral"),
+                do("the row is selected", on("mistral")),  # type: ignore[arg-type]
+                see("Mistral  ● "),
+                click("coverage"),
+                see("Could"),
+                click("back"),
+                see_no("Could"),
+                click("Execution"),
+                see("n new"),
+                click("Health"),
+                see("down 2 m"),
+                click("? help"),
+                see("Keys"),
+            ],
+        ),
+        fleet.app(),
+    )
+
+
+async def test_the_palette_runs_what_the_app_itself_does() -> None:
+    await play(
+        Workflow(
+            "help from the palette",
+            [
+                see("down 2 m"),
+                press("ctrl+p"),
+                see("Search"),
+                enter("help"),
+                see("the keys of"),
+                press("enter"),
+                see("Keys", "probe the selected provider"),
+            ],
+        ),
+        fleet.app(),
+    )
+
+
+@pytest.mark.parametrize("mode", [name for name, _title in TITLES])
+async def test_every_action_of_a_mode_is_in_the_palette_and_in_the_help(mode: str) -> None:
+    app = fleet.app()
+    async with app.run_test(size=(120, 60)) as pilot:
+        await pilot.pause()
+        await app.action_mode(mode)
+        await pilot.pause()
+        screen = app.screen
+        own = [made for made in type(screen).BINDINGS if isinstance(made, Binding)]
+        palette = " ".join(str(command.help) for command in commands(app, screen))
+        assert [made.action for made in own if not made.tooltip] == []
+        active = {each.binding.action for each in screen.active_bindings.values() if each.enabled}
+        missing = [made.action for made in own if made.action in active and made.tooltip not in palette]
+        assert missing == []
+        public = {name.removeprefix("action_") for name in vars(type(screen)) if name.startswith("action_")}
+        bound = {made.action.partition("(")[0].rpartition(".")[2] for made in own}
+        assert public <= bound, "an action without a key"
