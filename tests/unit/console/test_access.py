@@ -114,10 +114,10 @@ for _name in ACTIONS:
 class Door:
     """A guarded console with everything behind it in sight."""
 
-    def __init__(self, role: Role) -> None:
+    def __init__(self, role: Role, front_end: str = "cli") -> None:
         self.behind = Behind()
         self.audit = MemoryAudit(SimClock())
-        self.identity = Identity(actor="alice", role=role, front_end="cli")
+        self.identity = Identity(actor="alice", role=role, front_end=front_end)
         self.console: Any = guarded(self.behind, self.audit, self.identity)  # type: ignore[arg-type]
 
     async def call(self, name: str) -> Any:
@@ -235,6 +235,20 @@ async def test_what_a_role_may_not_do_does_not_happen_and_is_on_record(role: Rol
     intent, outcome = await door.trail()
     assert (intent.action, intent.actor, intent.role, intent.front_end) == (name, "alice", role.value, "cli")
     assert (outcome.phase, outcome.result, outcome.refers_to) == ("outcome", "refused", intent.seq)
+
+
+@pytest.mark.parametrize("front_end", ["cli", "tui", "api"])
+@pytest.mark.parametrize("role", list(Role))
+async def test_every_front_end_has_the_one_table(role: Role, front_end: str) -> None:
+    for name in ACTIONS:
+        door = Door(role, front_end)
+        if allowed(role, name):
+            await door.call(name)
+        else:
+            with pytest.raises(Forbidden):
+                await door.call(name)
+        assert {row.front_end for row in await door.trail()} <= {front_end}
+        assert bool(await door.trail()) is (ACTIONS[name].audited or not allowed(role, name))
 
 
 @pytest.mark.parametrize("name", ["forget_everything", "_engine", "_parts", "execute_with_fallback", "providerz"])
