@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from time import tzset
 from typing import Any
 
 import pytest
@@ -22,16 +21,7 @@ from provider_console.testing.workflow import Workflow, play, unproven
 ACCEPTED = Path(__file__).parent / "__snapshots__"
 
 
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Times of day are those of one place; colours and themes are not the developer's."""
-    monkeypatch.setenv("TZ", "UTC")
-    for name in ("NO_COLOR", "TEXTUAL_THEME"):
-        monkeypatch.delenv(name, raising=False)
-    tzset()
-    yield
-    monkeypatch.undo()
-    tzset()
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 @pytest.mark.parametrize(("workflow", "app"), [pytest.param(*each, id=each[0].name) for each in WORKFLOWS])

@@ -408,9 +408,10 @@ class MemoryAudit:
         )
         return seq
 
-    async def rows(self, *, since: float = 0.0, limit: int = 200) -> Sequence[AuditRow]:
-        """Newest first; `since` in wall seconds."""
-        return [row for row in reversed(self._usable()) if row.at >= since][:limit]
+    async def rows(self, *, since: float = 0.0, limit: int = 200, before: int | None = None) -> Sequence[AuditRow]:
+        """Newest first; `since` in wall seconds, `before` a seq."""
+        rows = [row for row in reversed(self._usable()) if row.at >= since]
+        return [row for row in rows if before is None or row.seq < before][:limit]
 
     async def verify(self) -> AuditVerdict:
         """Walk the chain."""

@@ -308,8 +308,13 @@ class Console(Protocol):
         """How the console itself is: what runs, what waits to be written, and whether the audit trail can be."""
         ...
 
-    async def audit(self, *, since: str | None = None, limit: int = 200) -> Sequence[AuditEntry]:
-        """The trail, newest first; `since` a span back from now (`2h`, `7d`) or an ISO time."""
+    async def audit(
+        self, *, since: str | None = None, limit: int = 200, before: int | None = None
+    ) -> Sequence[AuditEntry]:
+        """The trail, newest first; `since` a span back from now (`2h`, `7d`) or an ISO time.
+
+        With `before` only rows that were written before the one of that number.
+        """
         ...
 
     async def verify_audit(self) -> AuditVerdict:

@@ -440,8 +440,8 @@ class AuditStore(Protocol):
         """Write how it ended."""
         ...
 
-    async def rows(self, *, since: float = 0.0, limit: int = 200) -> Sequence[AuditRow]:
-        """Newest first; `since` in wall seconds."""
+    async def rows(self, *, since: float = 0.0, limit: int = 200, before: int | None = None) -> Sequence[AuditRow]:
+        """Newest first; `since` in wall seconds, `before` a seq: only rows that were written before that one."""
         ...
 
     async def verify(self) -> AuditVerdict:

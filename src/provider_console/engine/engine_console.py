@@ -573,14 +573,16 @@ class EngineConsole:
 
     # --- the console itself ------------------------------------------------------------------------------------
 
-    async def audit(self, *, since: str | None = None, limit: int = 200) -> Sequence[AuditEntry]:
+    async def audit(
+        self, *, since: str | None = None, limit: int = 200, before: int | None = None
+    ) -> Sequence[AuditEntry]:
         """See `Console.audit`."""
         start = 0.0 if since is None else moments.since(since, now=self._parts.clock.wall())
         if start is None:
             raise BadRequest(
                 f"since takes a span such as 2h or 7d, or a time such as 2026-01-31T10:00, not {since!r}", field="since"
             )
-        rows = await self._stored(self._parts.audit.rows(since=start, limit=limit))
+        rows = await self._stored(self._parts.audit.rows(since=start, limit=limit, before=before))
         return [
             AuditEntry(
                 seq=row.seq,

@@ -24,6 +24,8 @@ MOMENT: Final = 1_795_356_131.0
 """22 November 2026, 14:02:11 UTC."""
 
 _NOTHING: Final[Mapping[str, Any]] = {
+    "alert_rules": (),
+    "alerts": (),
     "analytics": None,
     "audit": (),
     "check": (),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from provider_console.tui.ink import Line, Span, left, right, row, width_of
+from provider_console.tui.ink import BLANK, Line, Span, cut, left, right, row, width_of
+
+UNMARKED: Final[Mapping[str, Line]] = MappingProxyType({})
+"""No mode has a mark."""
 
 
 class Place(NamedTuple):
@@ -23,23 +27,35 @@ def margin(width: int) -> int:
     return 1 if width < 100 else 2
 
 
-def places(modes: Sequence[tuple[str, str]], width: int) -> list[Place]:
-    """The modes, names and titles in the order of their digits, at their places."""
+def places(modes: Sequence[tuple[str, str]], width: int, marks: Mapping[str, Line] = UNMARKED) -> list[Place]:
+    """The modes, names and titles in the order of their digits, at their places; `marks` stand behind the titles."""
     at = margin(width)
     found = []
     for digit, (name, title) in enumerate(modes, start=1):
         found.append(Place(name, at, len(title) + 2, str(digit), title))
-        at += len(title) + 2 + (2 if width < 100 else 3)
+        mark = width_of(marks.get(name, BLANK))
+        at += len(title) + 2 + (mark + 1 if mark else 0) + (2 if width < 100 else 3)
     return found
 
 
 def navigation(
-    modes: Sequence[tuple[str, str]], active: str, aside: Line, *, width: int, rule: str, accent: str
+    modes: Sequence[tuple[str, str]],
+    active: str,
+    aside: Line,
+    *,
+    width: int,
+    rule: str,
+    accent: str,
+    marks: Mapping[str, Line] = UNMARKED,
+    notice: Line = BLANK,
 ) -> tuple[Line, Line]:
-    """The row of the modes, with `aside` at its right end where there is room, and the rule under it."""
+    """The row of the modes, with `aside` at its right end where there is room, and the rule under it.
+
+    `notice` lies on the rule, where it does not hide the accent.
+    """
     cells = []
-    under: Line = (Span(rule * width, "rule"),)
-    for name, at, size, digit, title in places(modes, width):
+    start, length = 0, 0
+    for name, at, size, digit, title in places(modes, width, marks):
         here = name == active
         cells.append(
             left(
@@ -50,13 +66,25 @@ def navigation(
                 width=size,
             )
         )
+        if marks.get(name):
+            cells.append(left(at + size + 1, *marks[name]))
         if here:
-            under = (
-                Span(rule * at, "rule"),
-                Span(accent * size, "accent"),
-                Span(rule * max(0, width - at - size), "rule"),
-            )
+            start, length = at, size
     end = cells[-1].at + width_of(cells[-1].content) if cells else 0
     if end + 2 + width_of(aside) <= width - margin(width):
         cells.append(right(width - margin(width), *aside))
-    return row(*cells, width=width), under
+    behind = max(0, width - start - length)
+    if start > behind and width_of(notice) + 2 > behind - margin(width):
+        before, after = _ruled(notice, start, margin(width), rule), _ruled(BLANK, behind, 0, rule)
+    else:
+        before, after = _ruled(BLANK, start, 0, rule), _ruled(notice, behind, margin(width), rule)
+    return row(*cells, width=width), (*before, Span(accent * length, "accent"), *after)
+
+
+def _ruled(notice: Line, cells: int, free: int, rule: str) -> Line:
+    """A piece of the rule with what lies on it at its right end, `free` cells from there."""
+    if not notice:
+        return (Span(rule * cells, "rule"),)
+    said = cut((Span(" "), *notice, Span(" ")), max(0, cells - free))
+    rest = max(0, cells - free - width_of(said))
+    return (Span(rule * rest, "rule"), *said, Span(rule * (cells - rest - width_of(said)), "rule"))

@@ -20,6 +20,7 @@ class Glyphs:
     off: str = "○"
     unknown: str = "·"
     failed: str = "×"
+    rings: str = "▲"
     cursor: str = "▌"
     rule: str = "─"
     bar: str = "━"
@@ -57,6 +58,7 @@ ASCII: Final = Glyphs(
     off="o",
     unknown=".",
     failed="x",
+    rings="!",
     cursor=">",
     rule="-",
     bar="=",

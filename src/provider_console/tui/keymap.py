@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-TITLES: Final = (("health", "Health"), ("execution", "Execution"))
+TITLES: Final = (
+    ("health", "Health"),
+    ("execution", "Execution"),
+    ("activity", "Activity"),
+)
 """The modes in the order of their digits: name and title."""
 
 STOCK: Final = frozenset({"app.focus_next", "app.focus_previous", "screen.copy_text", "screen.minimize"})
@@ -27,5 +31,8 @@ NEEDS: Final = {
     "cancel": "cancel",
     "add_credential": "set_secret",
     "adopt": "adopt_provider",
+    "acknowledge": "acknowledge_alert",
+    "snooze": "snooze_alert",
+    "verify": "verify_audit",
 }
 """The console's method behind an action; what is not listed needs none."""

@@ -6,14 +6,15 @@ A `Gap` in the events is answered by a full read, so a local and a remote consol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from provider_console.console import events
 from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
+from provider_console.console.views import AlertView
 from provider_console.tui.link import Clock
-from provider_console.tui.state import Change, ProvidersRead, Read, Ticked, Unanswered
+from provider_console.tui.state import ALERTS_KEPT, Change, ProvidersRead, Read, Ticked, Unanswered, newest_first
 
 PERIOD_S: Final = 0.25
 """How often what changed is read: a person sees no difference, and 1,000 events cost four reads."""
@@ -21,6 +22,8 @@ SLOW_S: Final = 2.0
 """How often figures and coverage are read while things happen."""
 FEW: Final = 20
 """So many changed providers are read one by one; more, by reading the whole map."""
+OPEN_ALERTS: Final = 2_000
+"""Alerts that may be open: a thousand providers, two rules."""
 SHOWN: Final = ("theme", "glyphs", "charts", "environment")
 """Settings of `[appearance]` that the terminal follows."""
 PATIENCE_S: Final = 3.0
@@ -126,9 +129,15 @@ class Pump:
             "checks": {key: tuple(value) for key, value in (await self._console.recent_checks()).items()},
             "coverage": tuple(await self._console.coverage()),
             "trends": await self._console.trends(),
+            "alerts": await self._alerts(),
             "config_problem": config.problem,
             **{name: set_now[key] for name in SHOWN if (key := f"appearance.{name}") in set_now},
         }
+
+    async def _alerts(self) -> Sequence[AlertView]:
+        """All that are open, however old, and the newest of the others."""
+        still = await self._console.alerts(only_open=True, limit=OPEN_ALERTS)
+        return newest_first((*still, *await self._console.alerts(limit=ALERTS_KEPT)))
 
     async def _read_slowly(self) -> None:
         fields: dict[str, Any] = {"coverage": tuple(await self._console.coverage())}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from types import MappingProxyType
@@ -15,8 +15,12 @@ from provider_console.console.views import HealthState, Left
 
 if TYPE_CHECKING:
     from provider_console.console.views import (
+        AlertRuleView,
+        AlertView,
         AnalyticsView,
         AttemptView,
+        AuditEntry,
+        AuditVerdict,
         CheckView,
         CoverageEntry,
         ExecutionReport,
@@ -38,6 +42,8 @@ RUNS_KEPT: Final = 100
 """Executions followed as they happen."""
 TEXT_KEPT: Final = 1 << 20
 """Characters of a streamed result kept to be shown."""
+ALERTS_KEPT: Final = 200
+"""Alerts remembered beside those that are open."""
 REPORTS_KEPT: Final = 20
 """Reports read to be shown, the newest with up to a mebibyte of result each."""
 
@@ -95,6 +101,15 @@ class Checking:
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """A walk along the audit trail, and what it found: None while it goes on. Times are wall seconds."""
+
+    started: float
+    ended: float | None = None
+    verdict: AuditVerdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What the screens show. Times are wall seconds; None is "not known yet"."""
 
@@ -131,6 +146,15 @@ class State:
     """What can be executed, once somebody asked."""
     runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
     happenings: tuple[Happening, ...] = ()
+    alerts: tuple[AlertView, ...] = ()
+    """What rings and what rang, newest first."""
+    rang: events.AlertFired | events.AlertCleared | None = None
+    """The last one that began to ring or ended."""
+    rules: tuple[AlertRuleView, ...] | None = None
+    """What is watched, once somebody looked."""
+    trail: tuple[AuditEntry, ...] | None = None
+    """The audit trail as far back as somebody looked, newest first."""
+    verified: Verified | None = None
     config_problem: str | None = None
     store_problem: str | None = None
     survey: SurveyView | None = None
@@ -246,6 +270,13 @@ class ReportRead:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertRead:
+    """An alert as it is after something was done about it."""
+
+    alert: AlertView
+
+
+@dataclass(frozen=True, slots=True)
 class OlderRead:
     """Executions before those that were known."""
 
@@ -266,6 +297,7 @@ Change = (
     | CheckDone
     | ContentArrived
     | ReportRead
+    | AlertRead
     | OlderRead
 )
 
@@ -495,6 +527,46 @@ def _store_troubled(event: events.StoreTroubled, state: State) -> State:
 def _store_recovered(event: events.StoreRecovered, state: State) -> State:
     state = _happened(state, Happening(event.at, "console", "console", "written again", HealthState.HEALTHY))
     return replace(state, store_problem=None)
+
+
+@_apply.register
+def _alert_fired(event: events.AlertFired, state: State) -> State:
+    return replace(_with_alert(state, event.alert), rang=event)
+
+
+@_apply.register
+def _alert_changed(event: events.AlertChanged, state: State) -> State:
+    before = next((alert.state for alert in state.alerts if alert.id == event.alert.id), None)
+    state = _with_alert(state, event.alert)
+    if before == "snoozed" and event.alert.state == "firing":
+        # Whoever snoozed it asked to hear of it again.
+        return replace(state, rang=events.AlertFired(at=event.at, alert=event.alert))
+    return state
+
+
+@_apply.register
+def _alert_cleared(event: events.AlertCleared, state: State) -> State:
+    return replace(_with_alert(state, event.alert), rang=event)
+
+
+@_apply.register
+def _alert_read(change: AlertRead, state: State) -> State:
+    return _with_alert(state, change.alert)
+
+
+def _with_alert(state: State, alert: AlertView) -> State:
+    return replace(state, alerts=newest_first((alert, *state.alerts)))
+
+
+def newest_first(alerts: Iterable[AlertView]) -> tuple[AlertView, ...]:
+    """Each alert once, as it was named first; all that are open, and the newest of the others."""
+    known: dict[str, AlertView] = {}
+    for alert in alerts:
+        known.setdefault(alert.id, alert)
+    ordered = sorted(known.values(), key=lambda alert: (alert.fired_at, alert.id), reverse=True)
+    ended = {alert.id for alert in ordered if alert.state == "cleared"}
+    kept = {alert.id for alert in [each for each in ordered if each.id in ended][:ALERTS_KEPT]}
+    return tuple(alert for alert in ordered if alert.id not in ended or alert.id in kept)
 
 
 def _with_run(state: State, execution_id: str, change: Callable[[Run], Run]) -> State:

@@ -28,6 +28,8 @@ WINDOW_S: Final = 0.002
 BATCH: Final = 500
 """Rows in one transaction at most, so that the other process on the file gets its turn."""
 
+_LAST_SEQ: Final = 2**63 - 1
+
 _NAMES: Final = (*FIELDS.split(", "), "hash")
 _SELECT: Final = f"SELECT {', '.join(_NAMES)} FROM audit_log"  # noqa: S608
 
@@ -101,11 +103,12 @@ class SqliteAudit:
         entry = trail.Outcome(at=self._clock.wall(), refers_to=seq, result=message(result) or "", after=bounded(after))
         return await self._append(entry)
 
-    async def rows(self, *, since: float = 0.0, limit: int = 200) -> Sequence[AuditRow]:
-        """Newest first; `since` in wall seconds."""
+    async def rows(self, *, since: float = 0.0, limit: int = 200, before: int | None = None) -> Sequence[AuditRow]:
+        """Newest first; `since` in wall seconds, `before` a seq: only rows that were written before that one."""
         # Not through an index on the time: nobody asks for less than the newest page, and the wall clock jumps.
-        sql = f"{_SELECT} WHERE at >= ? ORDER BY seq DESC LIMIT ?"
-        found = await self._database.read(lambda connection: connection.execute(sql, (since, limit)).fetchall())
+        sql = f"{_SELECT} WHERE at >= ? AND seq < ? ORDER BY seq DESC LIMIT ?"
+        values = (since, _LAST_SEQ if before is None else before, limit)
+        found = await self._database.read(lambda connection: connection.execute(sql, values).fetchall())
         return [_row(values) for values in found]
 
     async def verify(self) -> AuditVerdict:

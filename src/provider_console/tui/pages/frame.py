@@ -6,9 +6,11 @@ import re
 from collections import Counter
 from typing import Final
 
+from provider_console.console.events import AlertFired
 from provider_console.console.views import HealthState
+from provider_console.console.words import clean_text
 from provider_console.tui.glyphs import Glyphs
-from provider_console.tui.ink import Line, Span, left, line, muted, row, wrap
+from provider_console.tui.ink import Line, Span, head, left, line, muted, row, wrap
 from provider_console.tui.pages.words import clock, plural
 from provider_console.tui.state import State
 
@@ -16,7 +18,8 @@ MINIMUM: Final = (60, 16)
 """Below this size one sentence says so."""
 SHORT: Final = 30
 """Below so many rows the blank ones and the rules go."""
-
+NOTICE_S: Final = 10.0
+"""How long the frame says that an alert began or ended."""
 WORST_FIRST: Final = (
     (HealthState.UNHEALTHY, "down", "bad"),
     (HealthState.DEGRADED, "degraded", "warn"),
@@ -46,6 +49,24 @@ def standing(state: State, width: int, glyphs: Glyphs) -> Line:
         if width >= 160 and state.who is not None:
             parts.append(muted(f" {state.who.role.replace('_', ' ')}"))
     return line(*parts)
+
+
+def rings(state: State, glyphs: Glyphs) -> Line:
+    """How many alerts ring, for the title of Activity; nothing where none does."""
+    count = sum(alert.state == "firing" for alert in state.alerts)
+    return line(Span(glyphs.rings, "bad"), f"{count:,}") if count else ()
+
+
+def notice(state: State, glyphs: Glyphs) -> Line:
+    """What has just begun to ring or ended; nothing a while later, or once somebody has looked after it."""
+    event = state.rang
+    if event is None or not 0 <= state.now - event.at < NOTICE_S:
+        return ()
+    now = next((alert.state for alert in state.alerts if alert.id == event.alert.id), "cleared")
+    title = clean_text(event.alert.title)
+    if isinstance(event, AlertFired):
+        return line(Span(f"{glyphs.rings} ", "bad"), head(title)) if now == "firing" else ()
+    return line(Span(f"{glyphs.healthy} ", "ok"), muted("over: "), title)
 
 
 def banners(state: State, width: int, glyphs: Glyphs) -> list[Line]:

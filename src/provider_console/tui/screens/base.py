@@ -15,7 +15,7 @@ from provider_console.tui.glyphs import Glyphs, glyphs
 from provider_console.tui.ink import Line, line, wrap
 from provider_console.tui.keymap import NEEDS, TITLES
 from provider_console.tui.link import Link
-from provider_console.tui.pages.frame import MINIMUM, banners, standing
+from provider_console.tui.pages.frame import MINIMUM, banners, notice, rings, standing
 from provider_console.tui.state import State
 from provider_console.tui.widgets.keys import Key, Keys
 from provider_console.tui.widgets.lines import Lines
@@ -98,6 +98,8 @@ class ConsoleScreen(Screen[None]):
             rule=self.glyphs.rule,
             accent=self.glyphs.bar,
             notes=banners(self.state, self.size.width, self.glyphs),
+            marks={"activity": rings(self.state, self.glyphs)},
+            notice=notice(self.state, self.glyphs),
         )
         self.show_keys()
         self.show()

@@ -1,4 +1,4 @@
-"""Pages of Execution that are read: the order explained, and the whole result."""
+"""Pages that are read: the order explained, the whole result, one deed of the audit trail."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from textual.binding import Binding, BindingType
 
 from provider_console.tui.ink import BLANK, Line, Span, head, line, row
 from provider_console.tui.ink import left as from_left
-from provider_console.tui.pages import order, result
+from provider_console.tui.pages import order, result, trail
 from provider_console.tui.pages.order import Order
 from provider_console.tui.pages.trace import Trace
+from provider_console.tui.pages.trail import Deed
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.pager import Pager
@@ -24,7 +25,7 @@ class ReadingScreen(ConsoleScreen):
     MODE = "execution"
     AUTO_FOCUS = "Pager"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,e,o", "app.pop_screen", "back", key_display="esc", tooltip="back to the execution"),
+        Binding("escape,e,o", "app.pop_screen", "back", key_display="esc", tooltip="back to where you were"),
     ]
 
     def body(self) -> ComposeResult:
@@ -69,3 +70,25 @@ class ResultScreen(ReadingScreen):
         if self._laid_for != self.size.width:
             self._laid_for = self.size.width
             self.query_one(Pager).show(lambda width: result.whole(trace, width))
+
+
+class DeedScreen(ReadingScreen):
+    """All that the audit trail says of one deed."""
+
+    MODE = "activity"
+
+    def __init__(self, deed: Deed) -> None:
+        super().__init__()
+        self._deed = deed
+
+    def show(self) -> None:
+        """Put the deed on the screen."""
+        deed = self._deed
+
+        def top(width: int, _height: int) -> Sequence[Line]:
+            margin = 1 if width < 100 else 2
+            said = line(head(f"{deed.actor} · {deed.action}"), Span("   "), deed.subject)
+            return [BLANK, row(from_left(margin, *said), width=width), BLANK]
+
+        self.query_one(Lines).show(top)
+        self.query_one(Pager).show(lambda width: trail.whole(deed, width))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual import events
 from textual.strip import Strip
 
-from provider_console.tui.bar import navigation, places
+from provider_console.tui.bar import UNMARKED, navigation, places
 from provider_console.tui.ink import BLANK, Line
 from provider_console.tui.messages import ModeRequested
 from provider_console.tui.widgets.painted import Painted
@@ -26,11 +26,26 @@ class Nav(Painted):
         self._notes: Sequence[Line] = ()
         self._rule = "─"
         self._accent = "━"
+        self._marks: Mapping[str, Line] = UNMARKED
+        self._notice: Line = BLANK
 
-    def show(self, right: Line, *, rule: str, accent: str, notes: Sequence[Line] = ()) -> None:
-        """Show another tally and user; `notes` are rows below the rule."""
-        if (right, rule, accent, notes) != (self._right, self._rule, self._accent, self._notes):
-            self._right, self._rule, self._accent, self._notes = right, rule, accent, notes
+    def show(
+        self,
+        right: Line,
+        *,
+        rule: str,
+        accent: str,
+        notes: Sequence[Line] = (),
+        marks: Mapping[str, Line] = UNMARKED,
+        notice: Line = BLANK,
+    ) -> None:
+        """Show another tally and user.
+
+        `notes` are rows below the rule, `marks` stand behind the titles of modes, `notice` lies on the rule.
+        """
+        shown = (right, rule, accent, notes, marks, notice)
+        if shown != (self._right, self._rule, self._accent, self._notes, self._marks, self._notice):
+            self._right, self._rule, self._accent, self._notes, self._marks, self._notice = shown
             self.styles.height = 2 + len(notes)
             self.refresh()
 
@@ -44,11 +59,20 @@ class Nav(Painted):
         width = self.size.width
         if y > 1:
             return self.strip(self._notes[y - 2] if y - 2 < len(self._notes) else BLANK, width)
-        rows = navigation(self._modes, self._active, self._right, width=width, rule=self._rule, accent=self._accent)
+        rows = navigation(
+            self._modes,
+            self._active,
+            self._right,
+            width=width,
+            rule=self._rule,
+            accent=self._accent,
+            marks=self._marks,
+            notice=self._notice,
+        )
         return self.strip(rows[y], width)
 
     def on_click(self, event: events.Click) -> None:
         """Go to the mode that was clicked."""
-        for place in places(self._modes, self.size.width):
+        for place in places(self._modes, self.size.width, self._marks):
             if event.y < 2 and place.at <= event.x < place.at + place.width:
                 self.post_message(ModeRequested(place.name))

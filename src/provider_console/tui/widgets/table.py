@@ -20,13 +20,15 @@ from provider_console.tui.widgets.painted import Painted
 class Row(NamedTuple):
     """A row: what it is told by, its group (a blank row stands between groups), and how it is painted for a width.
 
-    `after` paints a line below it that belongs to no row: the cursor passes it.
+    `second` paints its second line, where it has one; `after` a line below it that belongs to no row: the cursor
+    passes it.
     """
 
     key: str
     paint: Callable[[int, bool], Line]
     group: int = 0
     after: Callable[[int], Line] | None = None
+    second: Callable[[int, bool], Line] | None = None
 
 
 class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
@@ -91,7 +93,7 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
             if index and row.group != rows[index - 1].group:
                 self._lines.append(None)
             self._line_of[row.key] = len(self._lines)
-            self._lines.append(index)
+            self._lines.extend([index] * (1 if row.second is None else 2))
             if row.after is not None:
                 self._lines.append(None)
         if self.cursor not in self._line_of:
@@ -170,7 +172,8 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
             return BLANK if after is None else after(self.size.width), False
         row = self._rows[index]
         selected = row.key == self.cursor
-        content = row.paint(self.size.width, selected)
+        below = place > self._line_of[row.key]
+        content = (row.second if below and row.second is not None else row.paint)(self.size.width, selected)
         if not selected:
             return content, False
         bar = Span(self.cursor_glyph if self.has_focus else " ", "accent")
@@ -208,8 +211,9 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         line = self._line_of.get(self.cursor or "")
         if line is not None and self.size.height:
             head = self._head
+            tall = self._lines[line : line + 2].count(self._lines[line])
             self.scroll_to_region(
-                Region(0, line + head, self.size.width, 1), spacing=Spacing(top=head), animate=False, immediate=True
+                Region(0, line + head, self.size.width, tall), spacing=Spacing(top=head), animate=False, immediate=True
             )
 
     def on_click(self, event: events.Click) -> None:
