@@ -11,7 +11,7 @@ from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
 from provider_console.console.errors import BadRequest
 from provider_console.console.exports import csv_of
-from provider_console.console.history_views import HistoryView, OutagesView, ProviderHistory
+from provider_console.console.history_views import HistoryView, OutagesView, ProviderHistory, culprits
 from provider_console.console.views import PeriodFigures
 
 NOTHING: Final = "–"
@@ -127,9 +127,7 @@ def _show_errors(view: HistoryView, output: Output) -> None:
 
 
 def _culprits(view: HistoryView, error_class: str) -> str:
-    counts = [(0 if p.figures is None else p.figures.error_classes.get(error_class, 0), p.name) for p in view.providers]
-    worst = sorted((pair for pair in counts if pair[0]), key=lambda pair: (-pair[0], pair[1]))
-    return ", ".join(f"{name} {count:,}" for count, name in worst[:2])
+    return ", ".join(f"{name} {count:,}" for name, count in culprits(view, error_class))
 
 
 def _show_trend(view: HistoryView, output: Output) -> None:

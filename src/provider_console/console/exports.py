@@ -29,6 +29,11 @@ _FIGURES: Final = (
 )
 
 
+def json_of(view: HistoryView) -> str:
+    """The period whole, as the command line prints it with `--json`."""
+    return msgspec.json.format(msgspec.json.encode(view), indent=2).decode() + "\n"
+
+
 def csv_of(view: HistoryView) -> str:
     """A row for each provider and for all: of the period, of the one before, and of each step of the trend.
 

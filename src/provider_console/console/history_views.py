@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from provider_console.console.views import PeriodFigures, View
 
 
@@ -45,6 +47,15 @@ class HistoryView(View, frozen=True, kw_only=True):
     providers: tuple[ProviderHistory, ...]
     kept_since: str | None = None
     notes: tuple[str, ...] = ()
+
+
+def culprits(view: HistoryView, error_class: str, *, most: int = 2) -> Sequence[tuple[str, int]]:
+    """The providers that most failures of a class came from, by name, with their count."""
+    counts = [
+        (one.name, 0 if one.figures is None else one.figures.error_classes.get(error_class, 0))
+        for one in view.providers
+    ]
+    return sorted((pair for pair in counts if pair[1]), key=lambda pair: (-pair[1], pair[0]))[:most]
 
 
 class OutageView(View, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from provider_console.console.console import Console
 from provider_console.console.errors import BadRequest, ConsoleError
 from provider_console.console.events import Event
+from provider_console.console.history_views import HistoryView, OutagesView
 from provider_console.console.views import ConfigView, FiguresView, SurveyView, SystemHealth, Who
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.link import Preview
@@ -56,8 +57,19 @@ _NOTHING: Final[Mapping[str, Any]] = {
         prober=True,
         providers=(),
     ),
+    "history": HistoryView(
+        since="2026-11-21T14:02:00.000Z",
+        until="2026-11-22T14:02:11.000Z",
+        step_ms=3_600_000.0,
+        before_since="2026-11-20T14:01:00.000Z",
+        total=None,
+        before=None,
+        trend=(),
+        providers=(),
+    ),
     "kinds": (),
     "notices": (),
+    "outages": OutagesView(since="2026-11-21T14:02:11.000Z", until="2026-11-22T14:02:11.000Z", checks=(), outages=()),
     "plugins": (),
     "providers": (),
     "recent_checks": {},

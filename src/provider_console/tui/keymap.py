@@ -11,6 +11,7 @@ from typing import Final
 TITLES: Final = (
     ("health", "Health"),
     ("execution", "Execution"),
+    ("analytics", "Analytics"),
     ("activity", "Activity"),
 )
 """The modes in the order of their digits: name and title."""

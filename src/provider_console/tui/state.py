@@ -14,6 +14,7 @@ from provider_console.console import events
 from provider_console.console.views import HealthState, Left
 
 if TYPE_CHECKING:
+    from provider_console.console.history_views import HistoryView, OutagesView
     from provider_console.console.views import (
         AlertRuleView,
         AlertView,
@@ -46,6 +47,20 @@ ALERTS_KEPT: Final = 200
 """Alerts remembered beside those that are open."""
 REPORTS_KEPT: Final = 20
 """Reports read to be shown, the newest with up to a mebibyte of result each."""
+
+PERIODS_KEPT: Final = 12
+"""Periods read to be shown; one of fifty providers in a hundred steps each is some 5 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of the past is looked at: a period in the words of `Console.history`, and which requests of it."""
+
+    since: str
+    until: str | None = None
+    category: str | None = None
+    kind: str | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +151,9 @@ class State:
     checks: Mapping[str, tuple[CheckView, ...]] = field(default_factory=lambda: MappingProxyType({}))
     analytics: Mapping[str, AnalyticsView] = field(default_factory=lambda: MappingProxyType({}))
     """Figures of the providers that somebody looked at, as they were then."""
+    history: Mapping[Asked, HistoryView] = field(default_factory=lambda: MappingProxyType({}))
+    """Periods that somebody looked at, as they were then."""
+    outages: Mapping[Asked, OutagesView] = field(default_factory=lambda: MappingProxyType({}))
     checking: Checking | None = None
     recent: tuple[ExecutionSummary, ...] = ()
     older: tuple[ExecutionSummary, ...] = ()
@@ -216,6 +234,15 @@ class AnalyticsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryRead:
+    """A period was read, of one provider with its outages."""
+
+    asked: Asked
+    view: HistoryView
+    outages: OutagesView | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unanswered:
     """The console did not answer in time, or said that it cannot."""
 
@@ -290,6 +317,7 @@ Change = (
     | Read
     | ProvidersRead
     | AnalyticsRead
+    | HistoryRead
     | Unanswered
     | Opening
     | Closed
@@ -354,6 +382,18 @@ def _providers_read(change: ProvidersRead, state: State) -> State:
 @_apply.register
 def _analytics_read(change: AnalyticsRead, state: State) -> State:
     return replace(state, analytics={**state.analytics, change.provider: change.figures})
+
+
+@_apply.register
+def _history_read(change: HistoryRead, state: State) -> State:
+    history = {asked: view for asked, view in state.history.items() if asked != change.asked}
+    history[change.asked] = change.view
+    for old in list(history)[: max(0, len(history) - PERIODS_KEPT)]:
+        del history[old]
+    outages = {asked: view for asked, view in state.outages.items() if asked in history}
+    if change.outages is not None:
+        outages[change.asked] = change.outages
+    return replace(state, history=history, outages=outages)
 
 
 @_apply.register

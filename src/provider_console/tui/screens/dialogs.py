@@ -25,7 +25,7 @@ class Sheet(VerticalScroll, can_focus=False):
     """What a dialog is written on; it scrolls where the terminal is small."""
 
 
-class _Dialog(ModalScreen[T]):
+class Dialog(ModalScreen[T]):
     """A title, some lines, and the keys that answer."""
 
     CSS_PATH = "dialogs.tcss"
@@ -42,7 +42,7 @@ class _Dialog(ModalScreen[T]):
         await self.run_action(message.action)
 
 
-class ConfirmScreen(_Dialog[bool]):
+class ConfirmScreen(Dialog[bool]):
     """Says what exactly will happen, and waits for a yes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,7 +70,7 @@ class ConfirmScreen(_Dialog[bool]):
         self.dismiss(yes)
 
 
-class CredentialScreen(_Dialog[Secret | None]):
+class CredentialScreen(Dialog[Secret | None]):
     """Asks for the value of a credential; what is typed is not shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave it", tooltip="store nothing")]
@@ -108,7 +108,7 @@ class CredentialScreen(_Dialog[Secret | None]):
         self.dismiss(None)
 
 
-class SnoozeScreen(_Dialog[float | None]):
+class SnoozeScreen(Dialog[float | None]):
     """Asks for how long an alert is kept quiet; the answer is in seconds. `now` is wall seconds."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave it", tooltip="let it ring")]

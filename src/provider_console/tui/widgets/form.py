@@ -75,8 +75,9 @@ class Words(Painted, can_focus=True):
         spans: list[Span] = []
         for word in self._words[self._first() :]:
             if word == self.chosen:
-                ink = "accent" if self.has_focus else "text"
-                spans.append(Span(word, ink, bold=self.has_focus, underline=True))
+                # Where keys of the screen choose, the choice is where one is, whoever has the focus.
+                here = self.has_focus or not self.can_focus
+                spans.append(Span(word, "accent" if here else "text", bold=here, underline=True))
             else:
                 spans.append(muted(word))
             spans.append(Span("  "))
