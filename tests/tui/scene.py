@@ -71,7 +71,9 @@ DOWN: Final = provider(
     since=iso(NOW - 126),
     retry_at=iso(NOW + 14),
 )
-SLOW: Final = provider("OpenAI", HealthState.DEGRADED, why="slow, p95 3.4 s", score=89.0, p50_ms=1080.0, p95_ms=3400.0)
+SLOW: Final = provider(
+    "OpenAI", HealthState.DEGRADED, why="slow, p95 up 2.1×", score=89.0, p50_ms=1080.0, p95_ms=3400.0
+)
 KEYLESS: Final = provider("Gemini", HealthState.HELD, why="credential missing: GEMINI_API_KEY", last_check=None)
 PROVIDERS: Final = (provider("Apertium", score=99.0), DOWN, KEYLESS, SLOW, provider("DeepL"))
 

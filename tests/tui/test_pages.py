@@ -109,7 +109,7 @@ def test_what_happens_next_is_counted_down() -> None:
 
     assert health.state_words(DOWN, state).text == "down 2 m · retry in 14 s"
     assert health.state_words(DOWN, replace(state, now=NOW + 5)).text == "down 2 m · retry in 9 s"
-    assert health.state_words(SLOW, state).text == "degraded · p95 up 6.8×"
+    assert health.state_words(SLOW, state).text == "degraded · p95 up 2.1×"
     assert health.state_words(KEYLESS, state).text == "needs a key"
 
 

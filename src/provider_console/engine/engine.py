@@ -15,6 +15,7 @@ import msgspec
 from provider_console.console.errors import SecretRefused
 from provider_console.core.alerts import Rule
 from provider_console.core.breaker import BreakerState
+from provider_console.core.period import Span
 from provider_console.core.ports import (
     AuditStore,
     Bell,
@@ -31,6 +32,7 @@ from provider_console.core.ports import (
     TokenStore,
     UsageStore,
 )
+from provider_console.core.rollup import Cell, merged
 from provider_console.core.settings import Settings
 from provider_console.engine.alert_desk import AlertDesk
 from provider_console.engine.alert_words import FirstAction, first_action
@@ -53,6 +55,7 @@ from provider_console.engine.recorder import Recorder
 from provider_console.engine.retention import Retention
 from provider_console.engine.settings_desk import SettingsDesk
 from provider_console.engine.sorter import Sorter
+from provider_console.engine.standing import SLOW_SAMPLES
 from provider_console.engine.stored_checks import StoredChecks
 from provider_console.engine.token_desk import TokenDesk, Trusted
 from provider_console.engine.trial_desk import Condition, TrialDesk
@@ -63,6 +66,7 @@ log = logging.getLogger(__name__)
 GRACE_S: Final = 5.0
 HISTORY_ATTEMPTS: Final = 2_000
 HOUR_S: Final = 3_600.0
+DAY_S: Final = 86_400.0
 HISTORY_CHECKS: Final = 10_000
 """Checks of the last hour that are read back at a start, for people to look at."""
 
@@ -278,29 +282,36 @@ class Engine:
         """
         now, wall = self.parts.clock.monotonic(), self.parts.clock.wall()
         window_s = self.settings().health.performance_window / 1000
-        latencies: dict[str, list[float]] = {}
-        rows = await self.parts.usage.attempts(since=wall - 86_400.0, limit=HISTORY_ATTEMPTS)
+        await self._learn_usual()
+        rows = await self.parts.usage.attempts(since=wall - max(HOUR_S, window_s), limit=HISTORY_ATTEMPTS)
         for row in reversed(rows):
-            # A stream takes as long as its text is; what counts is how soon it began.
-            latency_s = (row.duration_ms if row.first_content_ms is None else row.first_content_ms) / 1000
             lane = self.catalog.lanes.get(row.provider)
             age_s = wall - row.at - row.duration_ms / 1000
-            if row.ok:
-                latencies.setdefault(row.provider, []).append(latency_s)
             if lane is None or not 0 <= age_s < window_s:
                 continue
             if row.ok:
-                lane.succeeded(now - age_s, latency_s)
+                # A stream takes as long as its text is; what counts is how soon it began.
+                latency_ms = row.duration_ms if row.first_content_ms is None else row.first_content_ms
+                lane.succeeded(now - age_s, latency_ms / 1000)
             elif row.counted > 0 and row.error_class is not None:
                 error_class = ErrorClass(row.error_class)
                 lane.failed(now - age_s, row.duration_ms / 1000, weight=row.counted, error_class=error_class)
-        for name, values in latencies.items():
-            lane = self.catalog.lanes.get(name)
-            if lane is not None:
-                lane.history_latency_s = lane.history_median_s = sorted(values)[len(values) // 2]
         checks = await self.parts.usage.checks(since=wall - HOUR_S, limit=HISTORY_CHECKS)
         hour = [row for row in reversed(rows) if row.at >= wall - HOUR_S]
         self.recollection.recall(hour, checks[::-1])
+
+    async def _learn_usual(self) -> None:
+        """What is usual for each provider: its latencies of the last day."""
+        wall = self.parts.clock.wall()
+        cells: dict[str, list[Cell]] = {}
+        for one in await self.parts.usage.rollups([Span("hour", int(wall - DAY_S), wall + 1.0)]):
+            cells.setdefault(one.provider, []).append(one.cell)
+        for name, found in cells.items():
+            lane, day = self.catalog.lanes.get(name), merged(found)
+            if lane is not None and day.latencies:
+                median_s, p95_s = day.quantiles_s((0.5, 0.95))
+                lane.history_latency_s = lane.history_median_s = median_s
+                lane.history_p95_s = p95_s if day.successes >= SLOW_SAMPLES else None
 
     async def _tend(self) -> None:
         """Look at the sources again when the cache expires, write ages of secrets, forget what is too old."""
@@ -317,8 +328,9 @@ class Engine:
             flushed_at = now
             try:
                 await parts.secrets.flush()
+                await self._learn_usual()
             except StoreUnavailable as error:
-                log.warning("the ages of credentials could not be written: %s", error)
+                log.warning("the ages of credentials, or what is usual, could not be brought up to date: %s", error)
 
     async def _settings_applied(self, _settings: Settings) -> None:
         self.planner.invalidate()

@@ -58,6 +58,7 @@ class Lane:
         "held_since",
         "history_latency_s",
         "history_median_s",
+        "history_p95_s",
         "last_error",
         "last_failed",
         "missing",
@@ -116,7 +117,9 @@ class Lane:
         self.history_latency_s: float | None = None
         """Its usual latency in earlier runs: the prior of its score."""
         self.history_median_s: float | None = None
-        """Its own median of the day, against which slow is judged."""
+        """Its own median of the day."""
+        self.history_p95_s: float | None = None
+        """Its own p95 of the day, against which slow is judged."""
 
     @property
     def stats(self) -> Stats:

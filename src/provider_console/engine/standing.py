@@ -18,7 +18,7 @@ DEFAULT_LATENCY_S: Final = 2.0
 
 DEGRADED_SCORE: Final = 70.0
 SLOW_FACTOR: Final = 2.0
-"""A p95 of at least twice its own median of the day is a sign of trouble."""
+"""A p95 of at least twice its own p95 of the day is a sign of trouble (docs/decisions/0008)."""
 SLOW_SAMPLES: Final = 10
 
 
@@ -96,12 +96,12 @@ def _degraded(lane: Lane, *, now: float, total: float, moment: BreakerState) -> 
         return HealthState.DEGRADED, f"score {total:.0f}"
     figures = lane.window.figures(now)
     if (
-        lane.history_median_s
+        lane.history_p95_s
         and figures.p95_ms is not None
         and figures.requests >= SLOW_SAMPLES
-        and figures.p95_ms >= SLOW_FACTOR * 1000 * lane.history_median_s
+        and (times := figures.p95_ms / 1000 / lane.history_p95_s) >= SLOW_FACTOR
     ):
-        return HealthState.DEGRADED, f"slow, p95 {figures.p95_ms / 1000:.1f} s"
+        return HealthState.DEGRADED, f"slow, p95 up {times:.1f}×"
     return None
 
 

@@ -73,7 +73,7 @@ OPENAI: Final = msgspec.structs.replace(
     provider(
         "OpenAI",
         HealthState.DEGRADED,
-        why="slow, p95 3.4 s",
+        why="slow, p95 up 2.1×",
         score=89.3,
         terms=ScoreView(total=89.3, base=40.0, response=20.2, reliability=29.1),
         success_rate=97.1,

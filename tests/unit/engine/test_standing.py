@@ -56,7 +56,7 @@ def suspended(one: Lane) -> None:
 
 
 def slow(one: Lane) -> None:
-    one.history_median_s = 0.2
+    one.history_p95_s = 0.2
     for _ in range(10):
         one.window.record(NOW, 0.5, ok=True)
 
@@ -106,7 +106,7 @@ TABLE: list[tuple[str, Lane, HealthState, str, float]] = [
         90,
     ),
     ("a low score", lane(checked), HealthState.DEGRADED, "score 70", 69.9),
-    ("twice as slow as usual", lane(checked, slow), HealthState.DEGRADED, "slow, p95 0.5 s", 90),
+    ("twice as slow as usual", lane(checked, slow), HealthState.DEGRADED, "slow, p95 up 2.5×", 90),
     ("well", lane(checked), HealthState.HEALTHY, "healthy", 70.0),
 ]
 
@@ -156,9 +156,19 @@ def test_a_hold_whose_time_has_passed_is_not_shown_before_anybody_else_looked() 
     assert state_of(one, now=NOW, settings=SETTINGS, total=90.0)[0] is HealthState.HEALTHY
 
 
+def test_an_ordinary_long_tail_is_no_sign() -> None:
+    # Against the median of the day, every provider with a tail was degraded for good.
+    one = lane(checked)
+    one.history_median_s, one.history_p95_s = 0.1, 0.4
+    for number in range(100):
+        one.window.record(NOW, 0.4 if number % 10 == 0 else 0.1, ok=True)
+
+    assert state_of(one, now=NOW, settings=SETTINGS, total=90.0)[0] is HealthState.HEALTHY
+
+
 def test_few_slow_answers_are_no_sign() -> None:
     one = lane(checked)
-    one.history_median_s = 0.2
+    one.history_p95_s = 0.2
     for _ in range(9):
         one.window.record(NOW, 5.0, ok=True)
 

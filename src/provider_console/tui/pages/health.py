@@ -246,13 +246,11 @@ def _next(view: ProviderView, now: float) -> str:
 
 
 def _degraded(view: ProviderView, state: State) -> str:
-    health, trend = view.health, state.trends.get(view.id)
-    if health.why.startswith("slow") and trend is not None and trend.median_day_ms and health.p95_ms:
-        return f"p95 up {health.p95_ms / trend.median_day_ms:.1f}×"
+    health = view.health
     at = wall(health.retry_at)
     if at is not None and at > state.now:
         return f"{health.why.partition(' · ')[0]} · back in {brief((at - state.now) * 1000)}"
-    return health.why
+    return health.why.removeprefix("slow, ")
 
 
 def _held(view: ProviderView, now: float) -> str:
