@@ -172,7 +172,7 @@ async def _engine(
             ca_file=Path(network.ca_file) if network.ca_file else None,
             credentials=secrets.get,
         )
-        stack.enter_context(log_to(places, level=loaded.settings.log.level, redactor=redactor))
+        journal = stack.enter_context(log_to(places, level=loaded.settings.log.level, redactor=redactor))
         quarantines.log_file_is_open()
         live: list[Engine] = []
         # In a thread: a hook that hangs costs its plugin, not the loop.
@@ -204,6 +204,7 @@ async def _engine(
             problem=problem,
             author=os_user(),
             redact=redactor.redact,
+            journal=journal,
             tokens=lambda: _token_parts(
                 lambda: (live[0].settings() if live else loaded.settings).api,
                 secrets=secrets,

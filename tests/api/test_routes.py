@@ -193,6 +193,18 @@ async def test_pages_of_executions_lead_to_the_next_one(tmp_path: Path) -> None:
         assert "next" not in rest.links
 
 
+async def test_the_audit_trail_goes_on_where_its_page_ended(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        for _ in range(3):
+            await it.client.post(f"{PREFIX}/health/check", json={"providerId": "deepl"}, headers=it.headers())
+        first = await it.client.get(f"{PREFIX}/audit?limit=4&since=1h", headers=it.headers())
+        rest = await it.client.get(first.links["next"]["url"], headers=it.headers())
+
+        assert "since=1h" in first.links["next"]["url"]
+        assert rest.status_code == 200, rest.text
+        assert rest.json()[0]["seq"] == first.json()[-1]["seq"] - 1
+
+
 async def test_a_configuration_is_replaced_only_by_who_knows_the_one_in_force(tmp_path: Path) -> None:
     async with served(tmp_path) as it:
         read = await it.get("/config/text")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from provider_console.console.views import AlertRuleView, AlertView, AuditEntry, iso
+from provider_console.console.views import AlertRuleView, AlertView, AuditEntry, LogLine, iso
 from provider_console.testing.frozen import MOMENT
 
 NOW: Final = MOMENT
@@ -181,3 +181,40 @@ TRAIL: Final = _trail()
 def audit(*, since: str | None = None, limit: int = 200, before: int | None = None) -> Sequence[AuditEntry]:
     """The trail page by page."""
     return [entry for entry in TRAIL if before is None or entry.seq < before][:limit]
+
+
+def _log() -> tuple[LogLine, ...]:
+    said = [
+        ("info", "engine.catalog", "14 providers are known: acme, anthropic, apertium, azure_openai, deepl", 3_600.0),
+        ("debug", "engine.prober", "a round of 14 checks begins", 1_200.0),
+        *(
+            ("info", "engine.checker", f"groq is healthy now, it was unknown: round {n}", 1_100.0 - n)
+            for n in range(40)
+        ),
+        ("info", "engine.settings_desk", "the configuration of revision 41 is in force", 900.0),
+        ("info", "engine.checker", "libretranslate is unhealthy now, it was healthy: down", 126.0),
+        ("info", "engine.alert_desk", "an alert rings: nobody serves translate en›sr", 126.0),
+        ("warning", "adapters.http", "10.0.4.12:5000 refused the connection, 4 times in a row", 38.0),
+        ("error", "engine.plugins", "the plugin acme failed in provider_console_on_event", 12.0),
+        ("info", "engine.alert_desk", "an alert rings: openai is slow: p95 3410 ms", 9.0),
+    ]
+    traceback = 'Traceback (most recent call last):\n  File "acme.py", line 14, in heard\n    raise ValueError("no")'
+    return tuple(
+        LogLine(
+            seq=seq,
+            at=iso(NOW - ago_s),
+            level=level,
+            source=source,
+            message=message,
+            traceback=traceback if level == "error" else None,
+        )
+        for seq, (level, source, message, ago_s) in enumerate(said, start=1)
+    )
+
+
+LOG: Final = _log()
+
+
+def log(*, after: int = 0, limit: int = 200) -> Sequence[LogLine]:
+    """The log, newest first."""
+    return [each for each in reversed(LOG) if each.seq > after][:limit]

@@ -1,4 +1,7 @@
-"""The log file: rotated, every line through the redactor, silent where the disk will not have it."""
+"""The log: a file, rotated and silent where the disk will not have it, and its newest lines in memory.
+
+Every line goes through the redactor.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from typing import Final
 
+from provider_console.adapters.log_ring import LogRing
 from provider_console.adapters.places import Places
 from provider_console.adapters.redaction import RedactingFilter, Redactor
 from provider_console.core.ports import StoreUnavailable
@@ -30,27 +34,30 @@ class _Quiet(RotatingFileHandler):
 
 
 @contextmanager
-def log_to(places: Places, *, level: str, redactor: Redactor) -> Iterator[None]:
-    """Send the console's log to `console.log` in the log folder, while the block runs.
+def log_to(places: Places, *, level: str, redactor: Redactor) -> Iterator[LogRing]:
+    """Send the console's log to `console.log` in the log folder, while the block runs; its newest lines are handed out.
 
     Several consoles of one process each have their file, and may close in any order: the last one resets the level.
     """
     logger = logging.getLogger(LOGGER)
     handler = _handler(places, redactor)
     handler.setLevel(level.upper())
-    logger.addHandler(handler)
+    ring = LogRing(redactor)
+    for each in (handler, ring):
+        logger.addHandler(each)
     _settle(logger)
     try:
-        yield
+        yield ring
     finally:
-        logger.removeHandler(handler)
-        handler.close()
+        for each in (handler, ring):
+            logger.removeHandler(each)
+            each.close()
         _settle(logger)
 
 
 def _settle(logger: logging.Logger) -> None:
-    """Let through what any of the open files wants."""
-    levels = [handler.level for handler in logger.handlers if isinstance(handler, _Quiet)]
+    """Let through what any of the open files and rings wants."""
+    levels = [handler.level for handler in logger.handlers if isinstance(handler, (_Quiet, LogRing))]
     logger.setLevel(min(levels, default=logging.NOTSET))
 
 

@@ -18,7 +18,7 @@ from provider_console.console.errors import BadRequest, Conflict
 from provider_console.console.problems import Refused
 from provider_console.console.routes import Route
 from provider_console.console.service import Service
-from provider_console.console.views import ProviderView
+from provider_console.console.views import AuditEntry, ProviderView
 from provider_console.console.wire import (
     CatalogueEntry,
     CatalogueView,
@@ -100,7 +100,9 @@ def _next_page(exchange: Exchange, answer: Any, given: Mapping[str, Any]) -> Map
     """Where the page after this one is (RFC 8288); None where this one is not full."""
     if len(answer) < given["limit"]:
         return None
-    query = urlencode({"limit": given["limit"], "before": answer[-1].execution_id})
+    last = answer[-1]
+    asked = {name: value for name, value in given.items() if value is not None}
+    query = urlencode({**asked, "before": last.seq if isinstance(last, AuditEntry) else last.execution_id})
     return {b"link": f'<{exchange.scope["path"]}?{query}>; rel="next"'.encode("latin-1")}
 
 

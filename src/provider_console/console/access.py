@@ -115,6 +115,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "vitals": _MEASURE,
     "audit": _READ,
     "verify_audit": _READ,
+    "log": _READ,
     "plugins": _READ,
     "set_plugin_enabled": _CHANGE,
     "doctor": _DO,

@@ -24,6 +24,7 @@ from provider_console.console.views import (
     Finding,
     IssuedToken,
     KindView,
+    LogLine,
     PluginView,
     ProviderView,
     RevisionView,
@@ -319,6 +320,13 @@ class Console(Protocol):
 
     async def verify_audit(self) -> AuditVerdict:
         """Walk the trail's hash chain."""
+        ...
+
+    async def log(self, *, after: int = 0, limit: int = 200) -> Sequence[LogLine]:
+        """The newest lines of the console's log, newest first; at most 1,000 are kept.
+
+        With `after` only lines that were written after the one of that number.
+        """
         ...
 
     async def plugins(self) -> Sequence[PluginView]:

@@ -83,6 +83,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("PATCH", f"{PREFIX}/plugins/{{name}}", "set_plugin_enabled"),
     Route("GET", f"{PREFIX}/audit", "audit"),
     Route("GET", f"{PREFIX}/audit/verify", "verify_audit"),
+    Route("GET", f"{PREFIX}/log", "log"),
     Route("GET", f"{PREFIX}/whoami", "whoami"),
     Route("GET", f"{PREFIX}/vitals", "vitals"),
     Route("GET", f"{PREFIX}/secrets", "secrets"),

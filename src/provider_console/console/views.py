@@ -537,6 +537,17 @@ class AuditEntry(View, frozen=True, kw_only=True):
     after: str | None
 
 
+class LogLine(View, frozen=True, kw_only=True):
+    """One line of the console's own log, without secrets. `seq` counts the lines of its process from 1."""
+
+    seq: int
+    at: str
+    level: str
+    source: str
+    message: str
+    traceback: str | None = None
+
+
 class PluginView(View, frozen=True, kw_only=True):
     """An installed plugin. `reason` and `traceback` say why it is quarantined or off."""
 

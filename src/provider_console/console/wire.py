@@ -45,6 +45,8 @@ BOUNDS: Final[Mapping[str, Any]] = {
     "token_id": Id,
     "alert_id": Id,
     "before": Id,
+    "audit.before": Annotated[int, Meta(ge=1, le=2**53, description="only rows before this one")],
+    "after": Annotated[int, Meta(ge=0, le=2**53, description="only lines after this one")],
     "name": CredentialName,
     "set_plugin_enabled.name": Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,100}$", description="a plugin's name")],
     "credential": CredentialName,

@@ -781,6 +781,26 @@ class Bell(Protocol):
         ...
 
 
+class LogRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the log, without secrets. `seq` counts the lines of this process from 1, `at` is wall seconds."""
+
+    seq: int
+    at: float
+    level: str
+    source: str
+    """The module that wrote it."""
+    message: str
+    traceback: str | None = None
+
+
+class Journal(Protocol):
+    """The newest lines of this console's log, from memory."""
+
+    def rows(self, *, after: int = 0, limit: int = 200) -> Sequence[LogRow]:
+        """Newest first; `after` a seq: only lines that were written after that one."""
+        ...
+
+
 class LockHolder(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever holds a lock; `pid` None where the system does not say."""
 

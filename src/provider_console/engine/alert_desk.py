@@ -38,6 +38,12 @@ _BRACES: Final = re.compile(r"\{([a-z_]+)\}")
 
 _Key = tuple[str, str]
 
+_NEWS: Final[Mapping[type[Event], str]] = {
+    AlertFired: "an alert rings",
+    AlertChanged: "an alert was looked after",
+    AlertCleared: "an alert is over",
+}
+
 
 class Observing(Protocol):
     """Whoever measures."""
@@ -223,6 +229,7 @@ class AlertDesk:
                 self._tell(AlertCleared, msgspec.structs.replace(row, cleared_at=self._clock.wall()))
 
     def _tell(self, kind: type[AlertFired | AlertChanged | AlertCleared], row: AlertRow) -> None:
+        log.info("%s: %s", _NEWS[kind], row.title)
         event: Event = kind(at=self._clock.wall(), alert=alert_view(row, wall=self._clock.wall()))
         self._bus.publish(event)
 

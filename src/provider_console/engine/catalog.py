@@ -298,6 +298,7 @@ class Catalog:
         self.lanes.update(fresh)
         if before != {name: lane.provider for name, lane in fresh.items()}:
             self._on_change()
+            log.info("%d providers are known: %s", len(fresh), ", ".join(sorted(fresh)[:20]))
             self._bus.publish(
                 CatalogChanged(at=self._clock.wall(), providers=tuple(sorted(fresh)), problems=self.problems)
             )

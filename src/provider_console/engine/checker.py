@@ -7,6 +7,7 @@ proves more than a probe and stands in for it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -23,6 +24,8 @@ from provider_console.engine.sorter import Sorter
 from provider_console.engine.standing import category_medians, lane_score, state_of, usual_median
 from provider_console.sdk.driver import Call, ProbeResult
 from provider_console.sdk.errors import BadResult, ErrorClass
+
+log = logging.getLogger(__name__)
 
 PROBE_S: Final = 5.0
 CONFIRM_S: Final = 1.0
@@ -238,6 +241,7 @@ class Checker:
         self._recorder.note(row)
         self._bus.publish(HealthChecked(at=wall, check=check_view(row)))
         if before is not None and before is not state:
+            log.info("%s is %s now, it was %s: %s", name, state, before, why)
             self._bus.publish(ProviderStateChanged(at=wall, provider=name, before=before, after=state, why=why))
         return row
 

@@ -22,6 +22,7 @@ from provider_console.core.ports import (
     Clock,
     HttpFactory,
     Ids,
+    Journal,
     LoadedSettings,
     Machine,
     ProberLock,
@@ -83,6 +84,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is built from: the ports, the plugins, and chance.
 
     `problem` says why the configuration file is not what is in force, `notices` are sentences from the start.
+    `journal` has the newest lines of the log, where anybody keeps them.
     `tokens` makes what access tokens need, when they are first asked for; without it the console issues none."""
 
     clock: Clock
@@ -104,6 +106,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     redact: Callable[[str], str] = str
     notices: tuple[str, ...] = ()
     tokens: Callable[[], TokenParts] | None = None
+    journal: Journal | None = None
 
 
 class Engine:

@@ -33,6 +33,7 @@ from provider_console.console.views import (
     IssuedToken,
     KindView,
     KnownCredential,
+    LogLine,
     PluginView,
     ProviderView,
     RevisionView,
@@ -604,6 +605,22 @@ class EngineConsole:
     async def verify_audit(self) -> AuditVerdict:
         """See `Console.verify_audit`."""
         return await self._stored(self._parts.audit.verify())
+
+    async def log(self, *, after: int = 0, limit: int = 200) -> Sequence[LogLine]:
+        """See `Console.log`."""
+        journal = self._parts.journal
+        rows = () if journal is None else journal.rows(after=after, limit=limit)
+        return [
+            LogLine(
+                seq=row.seq,
+                at=iso(row.at),
+                level=row.level,
+                source=row.source,
+                message=row.message,
+                traceback=row.traceback,
+            )
+            for row in rows
+        ]
 
     async def whoami(self) -> Who:
         """See `Console.whoami`: code in this process may do everything."""

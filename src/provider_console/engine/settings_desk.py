@@ -109,6 +109,7 @@ class SettingsDesk:
             loaded = await self._store.load(self._sections)
         except SettingsInvalid as error:
             self.problem = str(error)
+            log.warning("the configuration cannot be used, the last good one stays in force: %s", self.problem)
             self._bus.publish(SettingsRejected(at=self._clock.wall(), problem=self.problem))
             return
         mended, self.problem = self.problem is not None, None
@@ -121,6 +122,7 @@ class SettingsDesk:
         if changed:
             await self._applied(loaded.settings)
         if changed or mended:
+            log.info("the configuration of revision %s is in force", loaded.settings.revision)
             self._bus.publish(SettingsReloaded(at=self._clock.wall(), revision=loaded.settings.revision))
 
     async def view(self) -> ConfigView:

@@ -68,6 +68,7 @@ _NOTHING: Final[Mapping[str, Any]] = {
         providers=(),
     ),
     "kinds": (),
+    "log": (),
     "notices": (),
     "outages": OutagesView(since="2026-11-21T14:02:11.000Z", until="2026-11-22T14:02:11.000Z", checks=(), outages=()),
     "plugins": (),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ExecutionSummary,
         FiguresView,
         KindView,
+        LogLine,
         ProviderView,
         SurveyView,
         SystemHealth,
@@ -45,6 +46,8 @@ TEXT_KEPT: Final = 1 << 20
 """Characters of a streamed result kept to be shown."""
 ALERTS_KEPT: Final = 200
 """Alerts remembered beside those that are open."""
+LOG_KEPT: Final = 1_000
+"""Lines of the log that are shown."""
 REPORTS_KEPT: Final = 20
 """Reports read to be shown, the newest with up to a mebibyte of result each."""
 
@@ -173,6 +176,8 @@ class State:
     trail: tuple[AuditEntry, ...] | None = None
     """The audit trail as far back as somebody looked, newest first."""
     verified: Verified | None = None
+    log: tuple[LogLine, ...] = ()
+    """The newest lines of the console's log, newest last, once somebody looked."""
     config_problem: str | None = None
     store_problem: str | None = None
     survey: SurveyView | None = None
@@ -403,7 +408,8 @@ def _unanswered(change: Unanswered, state: State) -> State:
 
 @_apply.register
 def _opening(change: Opening, state: State) -> State:
-    return replace(state, now=change.at, opened_at=change.at, failure=None)
+    # Another engine counts the lines of its log anew.
+    return replace(state, now=change.at, opened_at=change.at, failure=None, log=())
 
 
 @_apply.register

@@ -34,6 +34,7 @@ def console(alerts: Sequence[AlertView] = ALERTS, **answers: Any) -> Any:
             "alerts": listed,
             "alert_rules": RULES,
             "audit": scene.audit,
+            "log": scene.log,
             "acknowledge_alert": lambda alert_id: changed(
                 alert_id, state="acknowledged", acknowledged_by="alice", acknowledged_at=iso(NOW)
             ),
@@ -208,6 +209,37 @@ BROKEN: Final = Workflow(
         snapshot("broken-trail-120x40-light"),
     ],
 )
+LOG: Final = Workflow(
+    "the log is followed, held still and searched",
+    [
+        see("Served, except translate en›sr."),
+        open_mode("activity"),
+        press("L"),
+        see("1 error and 1 warning in the last 48 lines", "following", "an alert rings: openai is slow"),
+        see_no("a round of 14 checks begins"),
+        expect("all lines were read", lambda state: len(state.log) == len(scene.LOG)),
+        snapshot("log-120x40-dark"),
+        press("up"),
+        see("1 below"),
+        press("end"),
+        see("following"),
+        press("left_square_bracket"),
+        filter_by("round of 14"),
+        see("a round of 14 checks begins"),
+        press("escape"),
+        press("right_square_bracket", "right_square_bracket", "right_square_bracket", "p"),
+        see("the plugin acme failed", "paused"),
+        see_no("refused the connection"),
+        resize(80, 24),
+        theme("console-light"),
+        expect("all lines were read", lambda state: len(state.log) == len(scene.LOG)),
+        snapshot("log-80x24-light"),
+        press("enter"),
+        see("Traceback (most recent call last):", "raise ValueError"),
+        press("escape"),
+        see("paused"),
+    ],
+)
 EMPTY: Final = Workflow(
     "where nothing has rung the rules are named",
     [
@@ -219,7 +251,7 @@ EMPTY: Final = Workflow(
     ],
 )
 ALL: Final = (
-    *((workflow, app) for workflow in (RINGS, THEMES, QUIET, GOES, NOTICES, TRAIL)),
+    *((workflow, app) for workflow in (RINGS, THEMES, QUIET, GOES, NOTICES, TRAIL, LOG)),
     (BROKEN, broken_app),
     (EMPTY, quiet_app),
 )

@@ -9,7 +9,7 @@ from provider_console.console.words import clean_text
 from provider_console.tui.ink import Line, Span, key, muted
 from provider_console.tui.pages.words import figure, plural
 
-VIEWS: Final = {"alerts": ("A", "alerts"), "trail": ("T", "audit trail")}
+VIEWS: Final = {"alerts": ("A", "alerts"), "trail": ("T", "audit trail"), "log": ("L", "log")}
 """The views by name: key and word, which begins with the key's letter where it can."""
 
 

@@ -14,9 +14,9 @@ from provider_console.console.views import AlertView
 from provider_console.tui.ink import BLANK, Line, row, width_of
 from provider_console.tui.ink import left as from_left
 from provider_console.tui.ink import right as to_right
-from provider_console.tui.pages import activity, alerts, health, trail
+from provider_console.tui.pages import activity, alerts, health, log, trail
 from provider_console.tui.pages.frame import SHORT
-from provider_console.tui.screens.alerting import AlertScreen
+from provider_console.tui.screens.listening import LOG_S, ListeningScreen
 from provider_console.tui.state import Read, Verified
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
@@ -32,7 +32,7 @@ OF_TRAIL: Final = 9
 """Lines that the newest of the trail get below the alerts, if there is room for both."""
 
 
-class ActivityScreen(AlertScreen):
+class ActivityScreen(ListeningScreen):
     """What rings, the audit trail and the log; one of them at a time."""
 
     MODE = "activity"
@@ -41,6 +41,7 @@ class ActivityScreen(AlertScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("A", "view('alerts')", "alerts", show=False, tooltip="what rings, what is kept quiet, what is over"),
         Binding("T", "view('trail')", "audit trail", show=False, tooltip="who did what, and how it ended"),
+        Binding("L", "view('log')", "log", show=False, tooltip="what the console itself says, as it says it"),
         Binding("enter", "open", "open", key_display="enter", tooltip="everything about what is under the cursor"),
         Binding("V", "verify", "verify chain", tooltip="walk the audit trail's chain and its signatures"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only what matches"),
@@ -91,27 +92,35 @@ class ActivityScreen(AlertScreen):
         cursor = self.query_one("#trail", Table).cursor if self._view == "trail" else None
         return next((deed for deed in self._deeds if str(deed.seq) == cursor), None)
 
+    @property
+    def listening(self) -> bool:
+        """Whether the log is looked at."""
+        return self._view == "log"
+
     def show(self) -> None:
         """Put the state on the screen."""
         self._read_what_is_due()
         state, needle = self.state, self._needle
         self._alerts = alerts.entries(state, needle if self._view == "alerts" else "")
-        needle = needle if self._view == "trail" else ""
-        wanted = (state.trail, state.alerts, needle)
+        of_trail = needle if self._view == "trail" else ""
+        wanted = (state.trail, state.alerts, of_trail)
         if wanted != self._deeds_of:
             titles = {alert.id: alert.title for alert in state.alerts}
-            self._deeds, self._deeds_of = trail.deeds(state.trail or (), needle, titles), wanted
+            self._deeds, self._deeds_of = trail.deeds(state.trail or (), of_trail, titles), wanted
+        if self.listening:
+            self.show_log(needle)
         self.query_one("#headline", Lines).show(self._top)
         for view in activity.VIEWS:
             self.query_one(f"#{view}").display = view == self._view and bool(self._count(view))
         if self._view == "alerts":
             self._show_alerts()
-        else:
+        elif self._view == "trail":
             self._show_trail()
+        self._table.styles.height = self._table_height()
         self.query_one("#under", Lines).show(self._under)
 
     def _count(self, view: str) -> int:
-        return len(self._alerts if view == "alerts" else self._deeds)
+        return {"alerts": len(self._alerts), "trail": len(self._deeds), "log": len(self._lines)}[view]
 
     @property
     def _room(self) -> int:
@@ -120,13 +129,9 @@ class ActivityScreen(AlertScreen):
         return max(4, self.size.height - used - (0 if self._short else 1))
 
     def _show_alerts(self) -> None:
-        state, glyphs, short = self.state, self.glyphs, self._short
-        table, rows = self.query_one("#alerts", Table), self._alert_rows()
-        table.fill(rows, lambda width: alerts.header(width, glyphs, ruled=not short))
-        gaps = sum(one.group != other.group for one, other in itertools.pairwise(rows))
-        height = sum(2 if each.second else 1 for each in rows) + gaps + (1 if short else 2)
-        below = 3 if short else OF_TRAIL if state.trail else 0
-        table.styles.height = max(3, min(height, self._room - below))
+        glyphs, short = self.glyphs, self._short
+        table = self.query_one("#alerts", Table)
+        table.fill(self._alert_rows(), lambda width: alerts.header(width, glyphs, ruled=not short))
 
     def _alert_rows(self) -> list[Row]:
         state, glyphs, short = self.state, self.glyphs, self._short
@@ -152,7 +157,16 @@ class ActivityScreen(AlertScreen):
         glyphs = self.glyphs
         table = self.query_one("#trail", Table)
         table.fill(self._deed_rows(), lambda width: trail.header(width, glyphs))
-        table.styles.height = max(4, self._room - 3)
+
+    def _table_height(self) -> int:
+        """As many rows as the table may have beside what is said below it."""
+        if self._view != "alerts":
+            return max(4, self._room - 3)
+        rows = self._alert_rows()
+        gaps = sum(one.group != other.group for one, other in itertools.pairwise(rows))
+        height = sum(2 if each.second else 1 for each in rows) + gaps + (1 if self._short else 2)
+        below = 3 if self._short else OF_TRAIL if self.state.trail else 0
+        return max(3, min(height, self._room - below))
 
     def _deed_rows(self) -> list[Row]:
         glyphs, known = self.glyphs, self._deeds
@@ -179,12 +193,20 @@ class ActivityScreen(AlertScreen):
         state, glyphs = self.state, self.glyphs
         margin = 1 if width < 100 else 2
         ringing = self._view == "alerts"
-        said = alerts.sentence(state) if ringing else trail.sentence(state, self._deeds)
+        said = (
+            alerts.sentence(state)
+            if ringing
+            else log.sentence(state)
+            if self.listening
+            else trail.sentence(state, self._deeds)
+        )
         aside = alerts.tally(state, width - 2 * margin - width_of(said) - 3) if ringing else ()
         words = activity.words(self._view, width)
+        figures = self.standing(width) if self.listening else trail.chain(state, glyphs)
+        room = width - 2 * margin - width_of(words) - 2
         lines = [
             row(from_left(margin, *said), to_right(width - margin, *aside), width=width),
-            row(from_left(margin, *trail.chain(state, glyphs)), to_right(width - margin, *words), width=width),
+            row(from_left(margin, *figures, width=room), to_right(width - margin, *words), width=width),
             BLANK,
         ]
         return lines if self._short else [BLANK, *lines]
@@ -196,6 +218,11 @@ class ActivityScreen(AlertScreen):
                 return trail.nothing(state, self._needle, width)
             deed = self.deed
             return () if deed is None else [health.rule(width, glyphs), *trail.brief(deed, width, glyphs)]
+        if self.listening:
+            each = self.line
+            if not self._lines:
+                return log.nothing(state, self._level, self._needle, width)
+            return () if each is None else [health.rule(width, glyphs), *log.brief(each, width)]
         alert = self.alert
         if not self._alerts:
             shown = alerts.nothing(state, self._needle, width, glyphs)
@@ -226,6 +253,8 @@ class ActivityScreen(AlertScreen):
             self._read("rules", self._rules)
         if self._due("trail", TRAIL_S):
             self._read("trail", self._trail)
+        if self.listening and self._due("log", LOG_S):
+            self._read("log", self.read_log)
 
     def _read(self, group: str, question: Callable[[], Awaitable[Any]]) -> None:
         # An answer that does not come is said by the pump.
@@ -255,7 +284,9 @@ class ActivityScreen(AlertScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What opens a deed is not what goes to a provider; the rest is as everywhere."""
-        if action == "open" and self.is_mounted and self.alert is None and self.deed is None:
+        if action == "open" and self.is_mounted and not (self.alert or self.deed or self.line):
+            return False
+        if action == "verify" and self.listening:
             return False
         if action == "coverage" and self._view != "alerts":
             return False
@@ -269,6 +300,9 @@ class ActivityScreen(AlertScreen):
 
     def on_table_highlighted(self, message: Table.Highlighted) -> None:
         """Another row is selected; at the last one more of the trail is read."""
+        if message.table.id == "log" and message.key == message.table.cursor:
+            self.moved(message.key)
+            self.query_one("#headline", Lines).show(self._top)
         self.query_one("#under", Lines).show(self._under)
         self.show_keys()
         if message.table.id == "trail" and self._deeds and message.key == str(self._deeds[-1].seq):
@@ -291,11 +325,13 @@ class ActivityScreen(AlertScreen):
 
     def action_open(self) -> None:
         """Go where the alert is mended, or show the whole of what is under the cursor."""
-        from provider_console.tui.screens.reading import DeedScreen
+        from provider_console.tui.screens.reading import DeedScreen, LogLineScreen
 
-        deed = self.deed
+        deed, each = self.deed, self.line
         if deed is not None:
             self.app.push_screen(DeedScreen(deed))
+        elif each is not None:
+            self.app.push_screen(LogLineScreen(each))
         else:
             self.action_detail()
 

@@ -1,4 +1,4 @@
-"""Pages that are read: the order explained, the whole result, one deed of the audit trail."""
+"""Pages that are read: the order explained, the whole result, one deed of the audit trail, one line of the log."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from provider_console.console.views import LogLine
 from provider_console.tui.ink import BLANK, Line, Span, head, line, row
 from provider_console.tui.ink import left as from_left
-from provider_console.tui.pages import order, result, trail
+from provider_console.tui.pages import log, order, result, trail
 from provider_console.tui.pages.order import Order
 from provider_console.tui.pages.trace import Trace
 from provider_console.tui.pages.trail import Deed
@@ -70,6 +71,22 @@ class ResultScreen(ReadingScreen):
         if self._laid_for != self.size.width:
             self._laid_for = self.size.width
             self.query_one(Pager).show(lambda width: result.whole(trace, width))
+
+
+class LogLineScreen(ReadingScreen):
+    """One line of the log, and its traceback."""
+
+    MODE = "activity"
+
+    def __init__(self, shown: LogLine) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def show(self) -> None:
+        """Put the line on the screen."""
+        shown = self._shown
+        self.query_one(Lines).show(lambda _width, _height: [BLANK])
+        self.query_one(Pager).show(lambda width: log.whole(shown, width))
 
 
 class DeedScreen(ReadingScreen):
