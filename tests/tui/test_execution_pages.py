@@ -249,7 +249,7 @@ def test_the_order_is_explained_by_its_terms() -> None:
 
     said = text(order.page(order.order_of(trace(state)), trace(state), state, 120, UNICODE, beside=()))
 
-    assert "1 OpenAI          primary       90  40.0 ━━━━━━━━━━━━  20.9 ━━━━━━╌╌╌  29.0 ━━━━━━━━╸  primary tier" in said
+    assert "1 OpenAI            primary     90  40.0 ━━━━━━━━━━━━  20.9 ━━━━━━╌╌╌  29.0 ━━━━━━━━╸  primary tier" in said
     assert "best score, but fallback tier" in said
     assert "left out: no credential A_KEY" in said
     assert "Groq, Ollama: category is ai, lacks translate en›es" in said

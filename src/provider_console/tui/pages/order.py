@@ -13,6 +13,8 @@ from provider_console.tui.pages.trace import RUNNING, Trace
 from provider_console.tui.pages.words import duration, listed, pair, plural, wall
 from provider_console.tui.state import State
 
+TIER: Final = 22
+"""The column of the tier: two cells after the longest name that is shown."""
 BARS: Final = 116
 """From this width on the terms are drawn as bars too."""
 NOT_ASKED: Final = "not among the providers asked for"
@@ -68,7 +70,7 @@ def _header(width: int, beside: Line) -> Line:
         return row(left(margin, head("Why this order")), left(20, *said), right(width - margin, *beside), width=width)
     return row(
         left(margin, head("Why this order")),
-        left(20, muted("tier")),
+        left(TIER, muted("tier")),
         right(36, muted("score")),
         left(38, muted("= base "), faint("40")),
         left(57, muted("+ response "), faint("30")),
@@ -87,7 +89,7 @@ def candidate_row(
     cells = [
         left(margin, f"{entry.rank} "),
         left(margin + 2, Span(state.name_of(entry.provider), "head" if chosen else "text", bold=chosen), width=16),
-        left(20, muted(tier)),
+        left(TIER, muted(tier)),
         right(36 if width >= BARS else 34, strong(f"{entry.score.total:.0f}")),
     ]
     why = why_words(entry, order, state)
@@ -166,7 +168,7 @@ def left_out(order: Order, state: State, width: int, glyphs: Glyphs) -> list[Lin
             unable.append(out)
             continue
         name = left(margin + 2, muted(state.name_of(out.provider)), width=16)
-        tier = left(20, faint(_tier(out.provider, state)))
+        tier = left(TIER, faint(_tier(out.provider, state)))
         why = left(38 if width >= BARS else 36, muted(f"left out: {_out(out, state)}"), width=width - margin - 36)
         lines.append(row(left(margin, faint(glyphs.left_out)), name, tier, why, width=width))
     if unable:
