@@ -208,6 +208,27 @@ async def test_what_a_role_may_not_do_is_muted_and_the_form_says_why() -> None:
         assert "run needs super admin" in lines(running, "headline")
 
 
+@pytest.mark.parametrize(
+    ("method", "keys", "said"),
+    [
+        ("execute", ["r"], "execute needs super admin; you are admin"),
+        ("cancel", ["c"], "cancel needs super admin; you are admin"),
+        ("explain", ["e"], "explain needs super admin; you are admin"),
+        ("execute", ["n", "ctrl+r"], "execute needs super admin; you are admin"),
+        ("explain", ["n", "ctrl+t"], "explain needs super admin; you are admin"),
+    ],
+)
+async def test_a_key_that_the_role_may_not_use_says_why_when_it_is_pressed(
+    method: str, keys: list[str], said: str
+) -> None:
+    who = Who(actor="bob", role="admin", front_end="tui", may={method: "needs super admin"})
+    async with app().run_test(size=(120, 40)) as pilot:
+        running = await opened(pilot, replace(executed(), who=who, kinds=KINDS))
+        await pilot.press(*keys)
+        await pilot.pause()
+        assert said in [notification.message for notification in running._notifications]
+
+
 async def test_every_type_of_field_has_an_entry_and_a_kind_keeps_what_was_typed() -> None:
     async with app().run_test(size=(120, 40)) as pilot:
         running = await opened(pilot, replace(executed(), kinds=KINDS))
