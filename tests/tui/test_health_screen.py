@@ -24,6 +24,7 @@ from provider_console.console.views import (
     ProviderView,
     SecretBackend,
     SecretView,
+    SystemHealth,
     Who,
     iso,
 )
@@ -66,6 +67,9 @@ class Asked:
     async def adopt_provider(self, provider_id: str, *, base_url: str | None, credential: str | None) -> ProviderView:
         self.calls.append(("adopt_provider", provider_id, base_url, credential))
         return DOWN
+
+    async def health(self) -> SystemHealth:
+        return health(PROVIDERS)
 
     async def secret_backend(self) -> SecretBackend:
         return SecretBackend(name="the keyring", usable=self._usable, reason="the keyring is locked; unlock it")
@@ -186,7 +190,8 @@ async def test_adopting_shows_address_and_credential_and_hands_over_what_was_see
         assert "A_KEY" in question
         await pilot.press("y")
         await pilot.pause()
-        assert console.calls == [("adopt_provider", "stray", "http://10.0.4.12:5000", "A_KEY")]
+        assert console.calls == [("adopt_provider", "stray", "http://10.0.4.12:5000", "A_KEY"), ("check", "stray")]
+        assert "Stray is in use." in said(running)
 
 
 async def test_only_what_was_found_can_be_adopted_and_only_what_is_configured_switched() -> None:
@@ -219,6 +224,20 @@ async def test_a_credential_is_stored_tried_and_seen_nowhere() -> None:
         assert "Gemini failed: the key is refused" in said(running)
         assert value not in said(running)
         assert value not in repr(running.state)
+
+
+async def test_entering_nothing_leaves_the_question_open_and_says_the_way_out() -> None:
+    console = Asked()
+    async with app().run_test(size=(120, 40)) as pilot:
+        running = await opened(pilot, console)
+        running.screen.query_one(Table).cursor = KEYLESS.id
+        await pilot.press("s", "enter")
+        await pilot.pause()
+        assert isinstance(running.screen, CredentialScreen)
+        assert "esc leaves it" in said(running)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert console.calls == []
 
 
 async def test_a_locked_keyring_is_said_before_anything_is_typed() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from provider_console.cli.command import Command
 from provider_console.cli.exits import DONE, USAGE
 from provider_console.cli.output import Output
-from provider_console.cli.terminal import is_terminal, sandbox_opener, show
+from provider_console.cli.terminal import is_terminal, sandbox_for, show
 from provider_console.console.console import Console
 from provider_console.console.views import ExecutionReport
 
@@ -70,11 +70,8 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 async def _live(arguments: argparse.Namespace) -> int:
-    from provider_console.sandbox.cast import CAST
-
-    opener = sandbox_opener(arguments.role)
-    names = sorted((player.name for player in CAST), key=str.casefold)
-    return await show(opener, theme=arguments.theme, sandbox=opener, names=names, environment="sandbox")
+    living = sandbox_for(arguments.role)
+    return await show(living.opener, theme=arguments.theme, sandbox=living, names=living.names(), environment="sandbox")
 
 
 async def _headless(output: Output) -> int:

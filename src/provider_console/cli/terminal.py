@@ -15,7 +15,7 @@ from provider_console.cli.exits import DONE, FAILED
 
 if TYPE_CHECKING:
     from provider_console.console.console import Console
-    from provider_console.tui.link import Opener
+    from provider_console.tui.link import Opener, Sandbox
 
 
 def is_terminal() -> bool:
@@ -40,11 +40,17 @@ async def open_terminal(arguments: argparse.Namespace) -> int:
         ) as console:
             yield console
 
-    return await show(opened, theme=arguments.theme, sandbox=sandbox_opener(arguments.role))
+    return await show(opened, theme=arguments.theme, sandbox=sandbox_for(arguments.role))
 
 
-def sandbox_opener(role: str | None) -> Opener:
-    """Opens the living sandbox: pretend providers in a temporary home that is gone when it is left."""
+def sandbox_for(role: str | None) -> Sandbox:
+    """The living sandbox: pretend providers in a temporary home that is gone when it is left."""
+    from provider_console.tui.link import Sandbox
+
+    def names() -> tuple[str, ...]:
+        from provider_console.sandbox.cast import CAST
+
+        return tuple(sorted((player.name for player in CAST), key=str.casefold))
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Console]:
@@ -53,14 +59,14 @@ def sandbox_opener(role: str | None) -> Opener:
         async with living.living_sandbox(role=None if role is None else access.Role(role)) as sandbox:
             yield sandbox.console
 
-    return opened
+    return Sandbox(opened, names)
 
 
 async def show(
     opener: Opener,
     *,
     theme: str | None = None,
-    sandbox: Opener | None = None,
+    sandbox: Sandbox | None = None,
     names: Sequence[str] | None = None,
     environment: str | None = None,
 ) -> int:

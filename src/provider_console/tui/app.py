@@ -22,7 +22,7 @@ from provider_console.console.errors import ConsoleError
 from provider_console.console.words import did_you_mean
 from provider_console.tui.first_frame import FirstFrame
 from provider_console.tui.keymap import TITLES
-from provider_console.tui.link import Clock, Link, Opener, Preview
+from provider_console.tui.link import Clock, Link, Opener, Preview, Sandbox
 from provider_console.tui.messages import ModeRequested, StateChanged
 from provider_console.tui.pages.firstrun import needed
 from provider_console.tui.pump import Pump, tick
@@ -49,7 +49,7 @@ def _screen(mode: str) -> Callable[[], ConsoleScreen]:
 class ConsoleApp(TypingAhead):
     """Provider Console in a terminal.
 
-    `opener` opens the console after the first paint, in a task of its own; `sandbox` opens one on sandbox providers.
+    `opener` opens the console after the first paint, in a task of its own; `sandbox` is one on sandbox providers.
     `first_frame` is what the terminal shows already, where it does.
     """
 
@@ -74,7 +74,7 @@ class ConsoleApp(TypingAhead):
         preview: Preview,
         clock: Clock,
         themes: Themes,
-        sandbox: Opener | None = None,
+        sandbox: Sandbox | None = None,
         first_frame: FirstFrame | None = None,
     ) -> None:
         self.state = preview.state(clock.wall())
@@ -112,9 +112,10 @@ class ConsoleApp(TypingAhead):
 
     def action_sandbox(self) -> None:
         """Put the sandbox in the place of this console."""
-        if self.link.sandbox is not None:
-            self._opener = self.link.sandbox
-            self.change(Entered(self.clock.wall(), "sandbox"))
+        sandbox = self.link.sandbox
+        if sandbox is not None:
+            self._opener = sandbox.opener
+            self.change(Entered(self.clock.wall(), "sandbox", sandbox.names()))
             self.open(self._opener)
 
     async def _hold(self, opener: Opener) -> None:

@@ -55,10 +55,18 @@ class Preview:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The console on sandbox providers: what opens it, and the names that stand there at once."""
+
+    opener: Opener
+    names: Callable[[], tuple[str, ...]] = tuple
+
+
 class Link:
     """The console and the way back into the state, for screens. `console` raises until the engine is open."""
 
-    def __init__(self, clock: Clock, change: Callable[[Change], None], sandbox: Opener | None = None) -> None:
+    def __init__(self, clock: Clock, change: Callable[[Change], None], sandbox: Sandbox | None = None) -> None:
         self.clock = clock
         self.change = change
         self.sandbox = sandbox

@@ -211,6 +211,7 @@ class Entered:
 
     at: float
     environment: str
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +356,7 @@ def _ticked(change: Ticked, state: State) -> State:
 def _entered(change: Entered, state: State) -> State:
     return State(
         now=change.at,
+        names=change.names,
         user=state.user,
         environment=change.environment,
         glyphs=state.glyphs,

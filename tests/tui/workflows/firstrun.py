@@ -37,8 +37,9 @@ from provider_console.testing.workflow import (
     theme,
 )
 from provider_console.tui.app import ConsoleApp
-from provider_console.tui.link import Preview
+from provider_console.tui.link import Preview, Sandbox
 from provider_console.tui.themes import load_themes
+from provider_console.tui.widgets.prompt import Choices
 
 KNOWN: Final = (
     KnownCredential(name="OPENAI_API_KEY", title="OpenAI"),
@@ -139,7 +140,7 @@ def terminal(machine: Machine, *, sandbox: FrozenConsole | None = None, **previe
         preview=Preview(user="alice", environment="production", **preview),
         clock=FrozenClock(),
         themes=load_themes([]),
-        sandbox=opener(sandbox or FrozenConsole({"health": health()})),
+        sandbox=Sandbox(opener(sandbox or FrozenConsole({"health": health()})), lambda: ("LibreTranslate", "OpenAI")),
     )
 
 
@@ -149,6 +150,10 @@ def nothing_configured(state: Any) -> bool:
 
 def in_use(name: str) -> Callable[[Any], bool]:
     return lambda state: any(view.configured and view.id == name for view in state.providers.values())
+
+
+def _cursor_is_on(stage: Any, way: str) -> None:
+    assert stage.app.screen.query_one("#ways", Choices).selected == way
 
 
 def is_true(words: str, claim: Callable[[], bool]) -> Step:
@@ -185,14 +190,14 @@ ADD: Final = Workflow(
         press("a"),
         see("Whose credential?", "DEEPL_AUTH_KEY"),
         press("j", "j", "j", "enter"),
-        see("The key of OpenAI"),
+        see("Store OPENAI_API_KEY", "SecretService", "opens OpenAI"),
         enter(TYPED),
         see("•" * len(TYPED)),
         expect("nothing is stored yet", nothing_configured),
         snapshot("adding-a-key-120x40-dark"),
         see_no(TYPED),
         press("enter"),
-        see("Use OpenAI?", "https://api.openai.com/v1", "config.toml"),
+        see("Adopt OpenAI?", "https://api.openai.com/v1", "config.toml"),
         is_true("the key is stored", lambda: _ADDING.stored["OPENAI_API_KEY"].reveal() == TYPED),
         is_true("nothing is adopted before the question is answered", lambda: _ADDING.adopted == []),
         press("y"),
@@ -213,12 +218,12 @@ FOUND: Final = Workflow(
         expect("nobody uses it", nothing_configured),
         snapshot("found-120x40-dark"),
         press("enter"),
-        see("Use Ollama?"),
+        see("Adopt Ollama?"),
         press("n"),
-        see_no("Use Ollama?"),
+        see_no("Adopt Ollama?"),
         is_true("a no is a no", lambda: _FINDING.adopted == []),
         press("enter"),
-        see("Use Ollama?"),
+        see("Adopt Ollama?"),
         press("y"),
         expect("it is in use", in_use("ollama")),
         see("in use"),
@@ -233,6 +238,7 @@ CLOSED: Final = Workflow(
     "a way that a role may not go says why",
     [
         see("There is one way on.", "Needs super admin."),
+        do("the cursor is on the way that is open", lambda stage: _cursor_is_on(stage, "s")),
         expect("nobody uses anything", nothing_configured),
         snapshot("firstrun-admin-80x24-dark"),
         press("a"),
@@ -260,6 +266,7 @@ SANDBOX: Final = Workflow(
     [
         see("Start the sandbox"),
         press("s"),
+        expect("its names were handed over", lambda state: state.names == ("LibreTranslate", "OpenAI")),
         see("LibreTranslate", "sandbox"),
         expect("it is another console", in_use("libretranslate")),
         see_no("No provider yet."),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import Final, NamedTuple
 
 from provider_console.console.views import ProviderView, SurveyView
 from provider_console.tui.glyphs import Glyphs
 from provider_console.tui.ink import BLANK, Line, Span, faint, head, key, left, line, muted, right, row, wrap
+from provider_console.tui.pages.words import short_path
 from provider_console.tui.state import State
 
 COLUMN: Final = 72
@@ -133,7 +133,10 @@ def looked(state: State, width: int, glyphs: Glyphs, *, short: bool) -> list[Lin
             else [Span("none"), muted(f" of {_count(len(survey.known), 'key')}, no server")],
         ),
         ("keyring", keyring),
-        ("config", [Span("there" if survey.config_exists else "not there"), muted(f"  {_short(survey.config_file)}")]),
+        (
+            "config",
+            [Span("there" if survey.config_exists else "not there"), muted(f"  {short_path(survey.config_file)}")],
+        ),
         (
             "plugins",
             [Span(str(survey.plugins)), muted(f" loaded, ready for {_count(len(survey.drivers), 'protocol')}")],
@@ -157,14 +160,6 @@ def found_rows(view: ProviderView, width: int, *, selected: bool) -> Sequence[Li
         row(left(EDGE, title), right(width - EDGE, state), width=width),
         row(left(EDGE, muted(_place(view))), width=width),
     ]
-
-
-def adopting(view: ProviderView, config_file: str, width: int) -> list[Line]:
-    """What exactly happens when a provider is adopted."""
-    where = line(muted("Requests may go to "), Span(view.base_url or f"the address of {view.driver}"), muted("."))
-    key_line = line(muted("They carry the key "), Span(view.credential.name), muted(".")) if view.credential else ()
-    writes = line(muted("Its table is written into "), Span(_short(config_file)), muted("; nothing else changes."))
-    return [part for content in (writes, where, key_line) if content for part in wrap(content, width)]
 
 
 def _keeping(survey: SurveyView | None) -> str:
@@ -198,12 +193,3 @@ def _listed(names: Sequence[str], *, most: int = _FEW) -> str:
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" + ("" if number == 1 else "s")
-
-
-def _short(file: str) -> str:
-    """A path with the user's home as `~`; foreign text like any other."""
-    path = PurePath(file)
-    for parent in path.parents:
-        if parent.parent.name in ("home", "Users") or str(parent) == "/root":
-            return f"~/{path.relative_to(parent)}"
-    return file

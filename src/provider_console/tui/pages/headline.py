@@ -41,7 +41,11 @@ def _checking(state: State, width: int, margin: int, glyphs: Glyphs) -> list[Lin
     on = [view for view in state.providers.values() if view.enabled]
     total = len(on) or len(state.names)
     answered = sum(heard_of(view) for view in on)
-    first = line(head(f"Checking {plural(total, 'provider')}."), f" {answered:,} answered." if on else " Starting …")
+    first = line(head("Starting …"))
+    if total:
+        first = line(
+            head(f"Checking {plural(total, 'provider')}."), f" {answered:,} answered." if on else " Starting …"
+        )
     elapsed_s = 0.0 if state.opened_at is None else state.now - state.opened_at
     return [
         row(left(margin, *first), width=width),

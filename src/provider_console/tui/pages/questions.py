@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from provider_console.console.views import CheckView, CoverageEntry, ProviderView, SecretBackend
-from provider_console.tui.ink import Line, faint, left, line, muted, row, strong
-from provider_console.tui.pages.words import MISSING, listed, pair, plural, seconds
+from provider_console.console.views import CheckView, CoverageEntry, ProviderView
+from provider_console.tui.ink import Line, Span, faint, left, line, muted, row, strong
+from provider_console.tui.pages.words import MISSING, listed, pair, plural, seconds, short_path
 from provider_console.tui.state import State
 
 Lines = Sequence[Line]
@@ -74,7 +74,7 @@ def dies(view: ProviderView, state: State) -> Lines:
     return lines
 
 
-def adopts(view: ProviderView) -> Lines:
+def adopts(view: ProviderView, config_file: str | None = None) -> Lines:
     """Where the requests of a provider that was found would go, and with which credential."""
     credential = "none" if view.credential is None else view.credential.name
     if view.credential is not None and not view.credential.present:
@@ -91,18 +91,34 @@ def adopts(view: ProviderView) -> Lines:
         (),
         *(row(left(0, muted(name)), left(12, strong(value)), width=92) for name, value in facts),
         (),
-        line(muted("It is written into the configuration; d switches it off again.")),
+        line(
+            muted("It is written into "),
+            muted("the configuration") if config_file is None else Span(short_path(config_file)),
+            muted("; d switches it off again."),
+        ),
     ]
 
 
-def stores(view: ProviderView, state: State, backend: SecretBackend) -> Lines:
-    """Where a credential goes and who uses it."""
-    name = "" if view.credential is None else view.credential.name
-    users = [other.name for other in state.providers.values() if other.credential and other.credential.name == name]
-    there = view.credential is not None and view.credential.present
+def adopted(view: ProviderView, checks: Sequence[CheckView]) -> str:
+    """What became of a provider that was adopted, and of its first check."""
+    failed = next((check for check in checks if check.passed is False), None)
+    if failed is None:
+        return f"{view.name} is in use."
+    return f"{view.name} is in use, and its check failed: {failed.message or failed.error_class or 'no answer'}"
+
+
+def stores(name: str, state: State, keyring: str, *, opens: str | None = None) -> Lines:
+    """Where a credential goes and who uses it; `opens` is whose it is, where nobody uses it yet."""
+    users = [view for view in state.providers.values() if view.credential and view.credential.name == name]
+    names = [view.name for view in users]
+    there = any(view.credential is not None and view.credential.present for view in users)
     return [
-        line(f"It is kept in {backend.name}, and the value is never shown again."),
-        line(muted("used by "), listed(users, most=4) or faint(MISSING)),
+        line(f"It is kept in {keyring}, and the value is never shown again."),
+        line(muted("used by "), listed(names, most=4))
+        if names
+        else line(muted("opens "), opens)
+        if opens
+        else line(muted("used by "), faint(MISSING)),
         *([line(muted("There is one already: it is replaced."))] if there else []),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from pathlib import PurePath
 from typing import Final
 
 from provider_console.console.views import HealthState
@@ -151,3 +152,16 @@ def pair(capability: str) -> str:
     ('translate en›sr', 'text_generation')
     """
     return capability.replace(":", " ").replace(">", "›")
+
+
+def short_path(file: str) -> str:
+    """A path with the user's home as `~`; foreign text like any other.
+
+    >>> short_path("/home/alice/.config/provider-console/config.toml")
+    '~/.config/provider-console/config.toml'
+    """
+    path = PurePath(file)
+    for parent in path.parents:
+        if parent.parent.name in ("home", "Users") or str(parent) == "/root":
+            return f"~/{path.relative_to(parent)}"
+    return file

@@ -8,45 +8,35 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 
 from provider_console.console.views import KnownCredential, ProviderView
-from provider_console.sdk.secret import Secret
-from provider_console.tui.ink import BLANK, Span, head, key, left, line, muted, right, row
-from provider_console.tui.pages import firstrun
+from provider_console.tui.ink import BLANK, Span, head, left, muted, right, row
+from provider_console.tui.pages import firstrun, questions
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.screens.dialogs import ConfirmScreen
-from provider_console.tui.state import CheckAsked, CheckDone, Read
+from provider_console.tui.screens.checking import checked
+from provider_console.tui.screens.dialogs import ConfirmScreen, Dialog, Sheet
+from provider_console.tui.state import Read
+from provider_console.tui.widgets.keys import Key, Keys
 from provider_console.tui.widgets.lines import Lines
-from provider_console.tui.widgets.prompt import Choice, Choices, Hidden
-
-_WIDTH = 68
+from provider_console.tui.widgets.prompt import Choice, Choices
 
 
-async def adopt(screen: ConsoleScreen, view: ProviderView, config_file: str) -> None:
+async def adopt(screen: ConsoleScreen, view: ProviderView) -> None:
     """Ask whether a provider shall be used; write it into the configuration and check it. In a worker.
 
     Raises:
         ConsoleError: it could not be adopted.
     """
-    lines = firstrun.adopting(view, config_file, _WIDTH)
-    if not await screen.app.push_screen_wait(ConfirmScreen(f"Use {view.name}?", lines, "use it")):
+    survey = screen.state.survey
+    lines = questions.adopts(view, None if survey is None else survey.config_file)
+    if not await screen.app.push_screen_wait(ConfirmScreen(f"Adopt {view.name}?", lines, "adopt")):
         return
     link = screen.link
     credential = None if view.credential is None else view.credential.name
     await link.console.adopt_provider(view.id, base_url=view.base_url, credential=credential)
-    link.change(CheckAsked(link.clock.wall(), frozenset({view.id})))
-    try:
-        checks = await link.console.check(view.id)
-    finally:
-        link.change(CheckDone(link.clock.wall(), frozenset({view.id})))
+    checks = await checked(screen, view.id, frozenset({view.id}))
     link.change(Read(link.clock.wall(), {"health": await link.console.health()}))
-    failed = next((check for check in checks if check.passed is False), None)
-    if failed is None:
-        screen.app.notify(f"{view.name} is in use.", markup=False)
-    else:
-        told = failed.message or failed.error_class or "it gave no answer"
-        screen.app.notify(f"{view.name} is in use, and its check failed: {told}", severity="warning", markup=False)
+    screen.tell(questions.adopted(view, checks), well=all(check.passed is not False for check in checks))
 
 
 class FoundScreen(ConsoleScreen):
@@ -94,26 +84,24 @@ class FoundScreen(ConsoleScreen):
         view = self.state.providers.get(message.key)
         if view is None or view.configured:
             return
-        survey = self.state.survey
-        self.ask(adopt(self, view, "config.toml" if survey is None else survey.config_file), group="adopt")
+        self.ask(adopt(self, view), group="adopt")
 
 
-class VendorScreen(ModalScreen[KnownCredential | None]):
+class VendorScreen(Dialog[KnownCredential | None]):
     """Whose credential is added."""
 
-    CSS_PATH = "adoption.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "back", key_display="esc", tooltip="add none"),
     ]
 
     def __init__(self, known: Sequence[KnownCredential]) -> None:
-        super().__init__()
+        super().__init__("Whose credential?", ())
         self._known = sorted(known, key=lambda one: one.title.casefold())
 
     def compose(self) -> ComposeResult:
         """The question."""
-        with Vertical(id="dialog"):
-            yield Lines(lambda _width, _height: [line(head("Whose credential?")), BLANK])
+        with Sheet():
+            yield Lines(self._page, id="question")
             with VerticalScroll(id="choices", can_focus=False):
                 yield Choices(
                     [
@@ -131,47 +119,17 @@ class VendorScreen(ModalScreen[KnownCredential | None]):
                     ],
                     id="vendors",
                 )
-            yield Lines(
-                lambda _width, _height: [BLANK, line(key("enter"), muted(" next   "), key("esc"), muted(" back"))]
-            )
+            yield Keys()
+
+    def on_mount(self) -> None:
+        """Choose with the keys."""
+        self.query_one(Keys).show([Key("enter", "next", "choose"), Key("esc", "back", "dismiss")], None)
+        self.query_one(Choices).focus()
+
+    def action_choose(self) -> None:
+        """Take what the cursor is on."""
+        self.query_one(Choices).action_choose()
 
     def on_choices_chosen(self, message: Choices.Chosen) -> None:
         """It is this one."""
         self.dismiss(next(one for one in self._known if one.name == message.key))
-
-
-class KeyScreen(ModalScreen[Secret | None]):
-    """The credential itself, typed or pasted, never shown."""
-
-    CSS_PATH = "adoption.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "back", key_display="esc", tooltip="store nothing"),
-    ]
-
-    def __init__(self, chosen: KnownCredential, keyring: str) -> None:
-        super().__init__()
-        self._chosen = chosen
-        self._keyring = keyring
-
-    def compose(self) -> ComposeResult:
-        """The question."""
-        with Vertical(id="dialog"):
-            yield Lines(
-                lambda _width, _height: [
-                    line(head(f"The key of {self._chosen.title}")),
-                    line(muted(f"Goes into the keyring ({self._keyring}) as "), Span(self._chosen.name), muted(".")),
-                    BLANK,
-                ]
-            )
-            yield Hidden(id="key")
-            yield Lines(
-                lambda _width, _height: [BLANK, line(key("enter"), muted(" store   "), key("esc"), muted(" back"))]
-            )
-
-    def on_hidden_given(self) -> None:
-        """Hand it over, once there is something."""
-        secret = self.query_one(Hidden).take()
-        if secret is None:
-            self.notify("Nothing was typed.", markup=False)
-        else:
-            self.dismiss(secret)

@@ -99,8 +99,9 @@ class CredentialScreen(Dialog[Secret | None]):
         """Hand the value over, if there is one."""
         value = self.query_one(Hidden).take()
         if value is None:
-            self.notify("nothing was typed, so nothing is stored", severity="warning")
-        self.dismiss(value)
+            self.notify("nothing was typed, so nothing is stored; esc leaves it", severity="warning", markup=False)
+        else:
+            self.dismiss(value)
 
     def action_leave(self) -> None:
         """Store nothing."""

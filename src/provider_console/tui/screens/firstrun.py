@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 
 from provider_console.console.views import ProviderView
-from provider_console.tui.pages import firstrun
+from provider_console.tui.pages import firstrun, questions
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.state import Read
 from provider_console.tui.widgets.lines import Lines
@@ -73,6 +73,7 @@ class FirstRunScreen(ConsoleScreen):
                     lambda width, selected, way=way: firstrun.way_rows(  # type: ignore[misc]  # bound at once
                         way, width, selected=selected, short=short
                     ),
+                    is_open=way.refused is None,
                 )
                 for way in ways
             ]
@@ -123,7 +124,8 @@ class FirstRunScreen(ConsoleScreen):
             self.ask(self._add(), group="credential")
 
     async def _add(self) -> None:
-        from provider_console.tui.screens.adoption import KeyScreen, VendorScreen, adopt
+        from provider_console.tui.screens.adoption import VendorScreen, adopt
+        from provider_console.tui.screens.dialogs import CredentialScreen
 
         survey, console = self.state.survey, self.link.console
         if survey is None:
@@ -131,7 +133,8 @@ class FirstRunScreen(ConsoleScreen):
         chosen = await self.app.push_screen_wait(VendorScreen(survey.known))
         if chosen is None:
             return
-        secret = await self.app.push_screen_wait(KeyScreen(chosen, survey.keyring))
+        lines = questions.stores(chosen.name, self.state, survey.keyring, opens=chosen.title)
+        secret = await self.app.push_screen_wait(CredentialScreen(chosen.name, lines))
         if secret is None:
             return
         await console.set_secret(chosen.name, secret)
@@ -142,7 +145,7 @@ class FirstRunScreen(ConsoleScreen):
                 f"{chosen.name} is stored; no provider was found by it. Configure one that names it.", markup=False
             )
             return
-        await adopt(self, unlocked[0], survey.config_file)
+        await adopt(self, unlocked[0])
 
 
 def _opened_by(view: ProviderView, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 
@@ -12,10 +12,9 @@ from provider_console.sdk.secret import Secret
 from provider_console.tui.pages import questions
 from provider_console.tui.pages.words import plural
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import AnalyticsRead, CheckAsked, CheckDone, Ticked
+from provider_console.tui.screens.checking import checked
+from provider_console.tui.state import AnalyticsRead
 
-PROGRESS_S: Final = 0.25
-"""How often the progress of checks is painted."""
 FIGURES_S: Final = 5.0
 """How often the figures of the provider that is looked at are read."""
 
@@ -101,39 +100,23 @@ class ProviderScreen(ConsoleScreen):
     def action_check(self) -> None:
         """Probe the selected provider."""
 
-        async def checked(view: ProviderView) -> None:
-            for check in await self._checked(view.id, frozenset({view.id})):
+        async def probed(view: ProviderView) -> None:
+            for check in await checked(self, view.id, frozenset({view.id})):
                 self.tell(questions.checked(check, self.state), well=check.passed is not False)
 
-        self._about(lambda view: self.ask(checked(view), group="check"))
+        self._about(lambda view: self.ask(probed(view), group="check"))
 
     def action_check_all(self) -> None:
         """Probe every provider that is on."""
         asked = frozenset(view.id for view in self.state.providers.values() if view.enabled)
 
-        async def checked() -> None:
-            checks = await self._checked(None, asked)
+        async def probed() -> None:
+            checks = await checked(self, None, asked)
             failed = sum(check.passed is False for check in checks)
             said = "all of them passed" if not failed else f"{failed:,} failed"
             self.tell(f"{plural(len(checks), 'check')}: {said}", well=not failed)
 
-        self.ask(checked(), group="check")
-
-    async def _checked(self, provider: str | None, asked: frozenset[str]) -> Any:
-        link = self.link
-        console = link.console
-        link.change(CheckAsked(link.clock.wall(), asked))
-        self.run_worker(self._paint_progress(), group="progress", exclusive=True)
-        try:
-            return await console.check(provider)
-        finally:
-            link.change(CheckDone(link.clock.wall(), asked))
-
-    async def _paint_progress(self) -> None:
-        link = self.link
-        while self.app.state.checking is not None:  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
-            link.change(Ticked(link.clock.wall()))
-            await link.clock.sleep(PROGRESS_S)
+        self.ask(probed(), group="check")
 
     # --- on and off ---------------------------------------------------------------------------------------------
 
@@ -156,16 +139,9 @@ class ProviderScreen(ConsoleScreen):
     def action_adopt(self) -> None:
         """Use a provider that was found, after its address and credential have been seen."""
 
-        def adopt(view: ProviderView) -> None:
-            credential = None if view.credential is None else view.credential.name
+        from provider_console.tui.screens.adoption import adopt
 
-            async def adopted() -> None:
-                await self.link.console.adopt_provider(view.id, base_url=view.base_url, credential=credential)
-                self.tell(f"{view.name} is adopted: it is in the configuration and will be used")
-
-            self._confirm(f"Adopt {view.name}?", questions.adopts(view), "adopt", adopted)
-
-        self._about(adopt)
+        self._about(lambda view: self.ask(adopt(self, view), group="adopt"))
 
     def _confirm(self, title: str, lines: questions.Lines, yes: str, done: Callable[[], Awaitable[None]]) -> None:
         from provider_console.tui.screens.dialogs import ConfirmScreen
@@ -197,7 +173,7 @@ class ProviderScreen(ConsoleScreen):
             if value is not None:
                 self.ask(self._store(name, value))
 
-        self.app.push_screen(CredentialScreen(name, questions.stores(view, self.state, backend)), given)
+        self.app.push_screen(CredentialScreen(name, questions.stores(name, self.state, backend.name)), given)
 
     async def _store(self, name: str, value: Secret) -> None:
         stored = await self.link.console.set_secret(name, value)

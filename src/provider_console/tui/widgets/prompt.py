@@ -25,11 +25,12 @@ SECRET_LONGEST: Final = 16 * 1024
 class Choice(NamedTuple):
     """One thing that can be chosen: what it is told by, and its rows for a width and whether it is selected.
 
-    The first two cells of a row belong to the cursor.
+    The first two cells of a row belong to the cursor. One that is not open says why when it is chosen.
     """
 
     key: str
     paint: Callable[[int, bool], Sequence[Line]]
+    is_open: bool = True
 
 
 class Choices(Painted, can_focus=True):
@@ -66,11 +67,17 @@ class Choices(Painted, can_focus=True):
         self._choices = tuple(choices)
         self._gap = gap
         self._bar = Span(cursor_glyph, "accent")
+        self._moved = False
 
     def show(self, choices: Sequence[Choice]) -> None:
-        """Offer these instead; the cursor stays on its choice where that is still there."""
-        before = self._choices[self.cursor].key if self._choices else None
+        """Offer these instead; the cursor stays on its choice where that is still there.
+
+        Until somebody moves it, it is on the first one that is open.
+        """
+        before = self.selected
         self._choices = tuple(choices)
+        if not self._moved:
+            before = next((choice.key for choice in choices if choice.is_open), before)
         keys = [choice.key for choice in self._choices]
         self.cursor = keys.index(before) if before in keys else min(self.cursor, max(0, len(keys) - 1))
         self.refresh(layout=True)
@@ -82,6 +89,7 @@ class Choices(Painted, can_focus=True):
 
     def select(self, key: str) -> None:
         """Put the cursor on a choice."""
+        self._moved = True
         self.cursor = [choice.key for choice in self._choices].index(key)
 
     # --- painting -----------------------------------------------------------------------------------------------
@@ -122,10 +130,12 @@ class Choices(Painted, can_focus=True):
 
     def action_move(self, by: int) -> None:
         """The cursor further down."""
+        self._moved = True
         self.cursor = max(0, min(len(self._choices) - 1, self.cursor + by))
 
     def action_edge(self, place: int) -> None:
         """The cursor to the first or last choice."""
+        self._moved = True
         self.cursor = max(0, len(self._choices) - 1) if place else 0
 
     def action_choose(self) -> None:
@@ -137,6 +147,7 @@ class Choices(Painted, can_focus=True):
         """Choose what was clicked."""
         rows = self._laid(self.size.width)
         if event.y < len(rows) and (index := rows[event.y][0]) is not None:
+            self._moved = True
             self.cursor = index
             self.action_choose()
 
