@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import pkgutil
 import pty
 import select
 import subprocess
@@ -18,13 +20,15 @@ from typing import Any
 
 import pytest
 from tests.tui.scene import COVERAGE, DOWN, NOW, PROVIDERS, health, provider
+from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.widgets import Input
 
+from provider_console import tui
 from provider_console.console.console import Console
 from provider_console.console.views import Who
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.ink import plain
-from provider_console.tui.keymap import STOCK
 from provider_console.tui.link import Preview
 from provider_console.tui.screens.coverage import CoverageScreen
 from provider_console.tui.screens.dialogs import ConfirmScreen
@@ -165,13 +169,34 @@ async def test_help_lists_every_key_that_does_something_here() -> None:
     async with app().run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         active = [each.binding for each in pilot.app.screen.active_bindings.values()]
-        bindings = [each for each in active if not each.system and each.action not in STOCK]
+        bindings = [each for each in active if each.tooltip and not each.system]
         await pilot.press("question_mark")
         await pilot.pause()
         assert isinstance(pilot.app.screen, HelpScreen)
         said = lines(pilot.app, "keys")
         for binding in bindings:
-            assert (binding.tooltip or binding.description).casefold() in said.casefold(), binding
+            assert binding.tooltip in said, binding
+        assert len(said.strip().splitlines()) == len({each.action for each in bindings}) + 2
+
+
+def _own_bindings() -> list[tuple[str, Binding]]:
+    """What every screen and widget of the terminal says of its keys."""
+    for module in pkgutil.walk_packages(tui.__path__, f"{tui.__name__}."):
+        importlib.import_module(module.name)
+    found, classes = [], list(DOMNode.__subclasses__())
+    while classes:
+        each = classes.pop()
+        classes += each.__subclasses__()
+        if each.__module__.startswith(tui.__name__):
+            found += [(each.__name__, binding) for binding in vars(each).get("BINDINGS", ())]
+    return found
+
+
+def test_every_key_of_ours_says_in_a_tooltip_what_it_does() -> None:
+    own = _own_bindings()
+
+    assert len(own) > 50
+    assert [(name, each.key) for name, each in own if not each.system and not each.tooltip] == []
 
 
 async def test_what_a_role_may_not_do_stays_visible_and_does_nothing() -> None:

@@ -59,7 +59,10 @@ class ConsoleApp(TypingAhead):
     DEFAULT_MODE = "health"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(digit), f"mode('{name}')", title, show=False) for digit, (name, title) in enumerate(TITLES, 1)),
+        *(
+            Binding(str(digit), f"mode('{name}')", title, show=False, tooltip=title)
+            for digit, (name, title) in enumerate(TITLES, 1)
+        ),
         Binding("question_mark", "help", "help", key_display="?", tooltip="the keys of this screen"),
         Binding("ctrl+p", "command_palette", "commands", tooltip="every action by name", priority=True),
         Binding("r", "open_again", "try again", tooltip="open the engine again"),

@@ -1,7 +1,7 @@
 """Which method of the console an action needs, and which modes there are.
 
 What a key does is said once, in the `BINDINGS` of the screen it works on: the last row, the help and the palette are
-made from those.
+made from those. The help and the palette take the `tooltip`; a key without one is Textual's own, and they pass it over.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ TITLES: Final = (
     ("activity", "Activity"),
 )
 """The modes in the order of their digits: name and title."""
-
-STOCK: Final = frozenset({"app.focus_next", "app.focus_previous", "screen.copy_text", "screen.minimize"})
-"""Textual's own actions on every screen: no news to anybody, so neither help nor palette names them."""
 
 NEEDS: Final = {
     "check": "check",

@@ -10,7 +10,6 @@ from textual.app import App, SystemCommand
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from provider_console.tui.keymap import STOCK
 from provider_console.tui.screens.base import ConsoleScreen
 
 
@@ -18,8 +17,8 @@ def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
     """The actions of a screen by their words, then the themes by name."""
     seen: set[str] = set()
     for node, binding, _enabled, _tooltip in screen.active_bindings.values():
-        words = binding.tooltip or binding.description
-        if binding.system or not words or binding.action in {*seen, *STOCK, "command_palette"}:
+        words = binding.tooltip
+        if binding.system or not words or binding.action in {*seen, "command_palette"}:
             continue
         seen.add(binding.action)
         shown = binding.key_display or app.get_key_display(binding)

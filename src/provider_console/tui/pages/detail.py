@@ -7,7 +7,7 @@ from typing import Final
 
 from provider_console.console.views import HealthState, ProviderView
 from provider_console.tui.glyphs import Glyphs
-from provider_console.tui.ink import Line, Span, head, key, left, line, muted, right, row, strong
+from provider_console.tui.ink import Line, Span, head, key, left, line, muted, right, row, strong, wrap
 from provider_console.tui.pages import strips
 from provider_console.tui.pages.health import down_for, state_words
 from provider_console.tui.pages.questions import affects, place_of
@@ -22,6 +22,7 @@ from provider_console.tui.state import State
 
 ASIDE: Final = 180
 """From this width on the detail stands beside the table."""
+TRY: Final = "first try"
 
 
 def brief(view: ProviderView, state: State, width: int) -> list[Line]:
@@ -43,8 +44,14 @@ def below(view: ProviderView, state: State, width: int, height: int, glyphs: Gly
     label, at = margin, margin + 11
     beside = width >= 100
     edge = width * 7 // 10
-    for number, (name, value) in enumerate(facts(view, state)):
-        cells = [left(label, muted(name)), left(at, *value, width=(edge - at - 2) if beside else width - at - margin)]
+    room = (edge - at - 2) if beside else width - at - margin
+    said: list[tuple[str, Line]] = []
+    for name, value in facts(view, state):
+        # What to do is never cut.
+        first, *rest = wrap(value, room) if name == TRY else [value]
+        said += [(name, first), *(("", part) for part in rest)]
+    for number, (name, value) in enumerate(said):
+        cells = [left(label, muted(name)), left(at, *value, width=room)]
         if beside and number < len(about):
             cells += [
                 left(edge, muted(about[number][0])),
@@ -78,7 +85,7 @@ def facts(view: ProviderView, state: State) -> list[tuple[str, Line]]:
     tried = view.health.first_try
     return [
         ("why", line(why(view))),
-        ("first try", line(strong(tried), *_press(view)) if tried else line(muted("nothing to do"))),
+        (TRY, line(strong(tried), *_press(view)) if tried else line(muted("nothing to do"))),
         ("affects", affects(view, state) or line(muted("nobody asks it for anything"))),
         ("score", _sum(view)),
     ]

@@ -111,7 +111,7 @@ class ConsoleScreen(Screen[None]):
         keys: list[Key] = []
         palette: Key | None = None
         for _key, binding, enabled, _tooltip in self.active_bindings.values():
-            if not binding.show or not binding.description:
+            if not self.shows(binding) or not binding.description:
                 continue
             display = binding.key_display or self.app.get_key_display(binding)
             key = Key(display, self.label(binding), binding.action, enabled, last=binding.action == "help")
@@ -120,6 +120,10 @@ class ConsoleScreen(Screen[None]):
             elif all(known.action != key.action for known in keys):
                 keys.append(key)
         self.query_one(Keys).show(keys, palette)
+
+    def shows(self, binding: Binding) -> bool:
+        """Whether a key has a place in the last row just now."""
+        return binding.show
 
     def label(self, binding: Binding) -> str:
         """What a key does just now, in the last row."""

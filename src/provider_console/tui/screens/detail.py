@@ -24,8 +24,8 @@ class DetailScreen(ProviderScreen):
     AUTO_FOCUS = "#page"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "back", key_display="esc", tooltip="back to the providers"),
-        Binding("down,j", "scroll(1)", "down", show=False),
-        Binding("up,k", "scroll(-1)", "up", show=False),
+        Binding("down,j", "scroll(1)", "down", show=False, tooltip="a row down"),
+        Binding("up,k", "scroll(-1)", "up", show=False, tooltip="a row up"),
     ]
 
     def __init__(self, provider: str) -> None:

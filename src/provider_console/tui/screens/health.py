@@ -12,7 +12,6 @@ from textual.containers import Horizontal, Vertical
 
 from provider_console.console.views import ProviderView
 from provider_console.tui.ink import Line
-from provider_console.tui.messages import FormRequested
 from provider_console.tui.pages import detail, headline, health, portrait
 from provider_console.tui.pages.beneath import beneath
 from provider_console.tui.pages.frame import SHORT
@@ -29,7 +28,6 @@ class HealthScreen(ProviderScreen):
     CSS_PATH = "health.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("C", "check_all", "check all", show=False, tooltip="probe every provider"),
-        Binding("x", "execute", "execute", show=False, tooltip="execute what the selected provider does"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only the providers that match"),
         Binding("escape", "unfilter", "show all", show=False, tooltip="clear the filter"),
     ]
@@ -133,12 +131,6 @@ class HealthScreen(ProviderScreen):
         self.action_detail()
 
     # --- keys ---------------------------------------------------------------------------------------------------
-
-    async def action_execute(self) -> None:
-        """Fill in the form of what the selected provider does."""
-        view = self.selected
-        await self.app.switch_mode("execution")
-        self.app.screen.post_message(FormRequested(() if view is None else view.categories))
 
     def action_filter(self) -> None:
         """Type a filter."""

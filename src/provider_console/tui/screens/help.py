@@ -9,7 +9,6 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import ModalScreen, Screen
 
 from provider_console.tui.ink import BLANK, Line, faint, head, key, left, line, muted, row
-from provider_console.tui.keymap import STOCK
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.screens.dialogs import Sheet
 from provider_console.tui.widgets.keys import Key, Keys
@@ -33,12 +32,10 @@ class HelpScreen(ModalScreen[None]):
             return 0 if active.node is below else 2 if active.node is below.app else 1
 
         for _key, binding, _enabled, _tooltip in sorted(below.active_bindings.values(), key=place):
-            if binding.description and not binding.system and binding.action not in STOCK:
+            if binding.tooltip and not binding.system:
                 shown = binding.key_display or below.app.get_key_display(binding)
                 refusal = below.refusal(binding.action) if isinstance(below, ConsoleScreen) else None
-                words = binding.tooltip or binding.description
-                made = _Row([], words[:1].lower() + words[1:], refusal)
-                keys = self._rows.setdefault(binding.action, made).keys
+                keys = self._rows.setdefault(binding.action, _Row([], binding.tooltip, refusal)).keys
                 if shown not in keys:
                     keys.append(shown)
 

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from provider_console.console.views import CheckView, HealthState, ProviderView
 from provider_console.sdk.secret import Secret
+from provider_console.tui.messages import FormRequested
 from provider_console.tui.pages import questions
 from provider_console.tui.pages.words import plural
 from provider_console.tui.screens.base import ConsoleScreen
@@ -31,10 +32,11 @@ class ProviderScreen(ConsoleScreen):
             "enter", "detail", "detail", key_display="enter", tooltip="everything that is known of the selected one"
         ),
         Binding("c", "check", "check now", tooltip="probe the selected provider"),
+        Binding("x", "execute", "execute", tooltip="execute what the selected provider does"),
+        Binding("s", "set_credential", "set key", tooltip="store the credential of the selected provider"),
         Binding("d", "switch", "disable", tooltip="switch the selected provider off or on; kept over restarts"),
         Binding("a", "adopt", "adopt", tooltip="use the provider that was found: writes it into the configuration"),
         Binding("v", "coverage", "coverage", tooltip="who could serve what, and what breaks if the selected one dies"),
-        Binding("s", "set_credential", "set key", tooltip="store the credential of the selected provider"),
         Binding(
             "t", "test_credential", "test key", show=False, tooltip="check every provider that uses its credential"
         ),
@@ -62,6 +64,13 @@ class ProviderScreen(ConsoleScreen):
             return False
         return super().check_action(action, parameters)
 
+    def shows(self, binding: Binding) -> bool:
+        """A credential is set where one is missing; elsewhere the help names the key."""
+        view = self.selected
+        if binding.action == "set_credential":
+            return view is not None and view.credential is not None and not view.credential.present
+        return super().shows(binding)
+
     def label(self, binding: Binding) -> str:
         """`enable` where the provider is off."""
         view = self.selected
@@ -76,6 +85,12 @@ class ProviderScreen(ConsoleScreen):
             self.notify("no provider is known yet: the engine is still starting", severity="warning", markup=False)
         else:
             done(view)
+
+    async def action_execute(self) -> None:
+        """Fill in the form of what the selected provider does."""
+        view = self.selected
+        await self.app.switch_mode("execution")
+        self.app.screen.post_message(FormRequested(() if view is None else view.categories))
 
     # --- figures ------------------------------------------------------------------------------------------------
 

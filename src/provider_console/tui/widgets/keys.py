@@ -55,7 +55,7 @@ class Keys(Painted):
     def _placed(self) -> list[tuple[Cell, Key]]:
         width = self.size.width
         margin, gap = (1, 2) if width < 100 else (2, 3)
-        keys = [key for key in self._keys if not key.last][: MOST - sum(key.last for key in self._keys)]
+        keys = [key for key in self._keys if not key.last]
         last = [key for key in self._keys if key.last]
         palette = self._palette
 
@@ -63,7 +63,7 @@ class Keys(Painted):
             own = sum(width_of(_line(key)) + gap for key in (*keys, *last))
             return width - 2 * margin - own - (0 if palette is None else width_of(_line(palette)))
 
-        while room() < 0 and (keys or palette):
+        while (room() < 0 or len(keys) + len(last) > MOST) and (keys or palette):
             if len(keys) > 3 or palette is None:
                 # The filter outlasts the other actions.
                 keys.pop(-2 if keys[-1].display == "/" and len(keys) > 3 else -1)

@@ -35,12 +35,12 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     """Rows under a header. `paint` of a row gets the width and whether it is selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "down", show=False),
-        Binding("up,k", "move(-1)", "up", show=False),
-        Binding("pagedown", "page(1)", "a page down", show=False),
-        Binding("pageup", "page(-1)", "a page up", show=False),
-        Binding("home", "edge(0)", "first", show=False),
-        Binding("end", "edge(-1)", "last", show=False),
+        Binding("down,j", "move(1)", "down", show=False, tooltip="a row down"),
+        Binding("up,k", "move(-1)", "up", show=False, tooltip="a row up"),
+        Binding("pagedown", "page(1)", "page down", show=False, tooltip="a page down"),
+        Binding("pageup", "page(-1)", "page up", show=False, tooltip="a page up"),
+        Binding("home", "edge(0)", "first", show=False, tooltip="to the first row"),
+        Binding("end", "edge(-1)", "last", show=False, tooltip="to the last row"),
     ]
     DEFAULT_CSS = "Table { height: 1fr; scrollbar-size: 1 1; overflow-x: hidden; }"
 
