@@ -6,13 +6,13 @@ A `Gap` in the events is answered by a full read, so a local and a remote consol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from typing import Any, Final
 
 from provider_console.console import events
 from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
-from provider_console.console.views import AlertView
+from provider_console.console.views import AlertView, CheckView, CoverageEntry, ExecutionSummary
 from provider_console.tui.link import Clock
 from provider_console.tui.state import ALERTS_KEPT, Change, ProvidersRead, Read, Ticked, Unanswered, newest_first
 
@@ -28,19 +28,42 @@ SHOWN: Final = ("theme", "glyphs", "charts", "environment")
 """Settings of `[appearance]` that the terminal follows."""
 PATIENCE_S: Final = 3.0
 """A console that has not answered a read for so long is shown as stale."""
+BESIDE_S: Final = 1.0
+"""What is good to know waits for an answer so long: then it is asked for again, and nobody calls the console stale."""
+MAP: Final = frozenset({"checks", "coverage", "trends", "alerts"})
+"""Read with the whole map of providers."""
 
 
 class Pump:
     """Reads a console and tells of every change."""
 
-    def __init__(self, console: Console, *, clock: Clock, tell: Callable[[Change], None]) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        clock: Clock,
+        tell: Callable[[Change], None],
+        patience_s: float = PATIENCE_S,
+        beside_s: float = BESIDE_S,
+    ) -> None:
         self._console = console
+        self._patience_s = patience_s
+        self._beside_s = beside_s
         self._clock = clock
         self._tell = tell
         self._changed: set[str] = set()
         self._everything = True
-        self._figures = True
-        self._recent = True
+        self._beside: dict[str, Callable[[], Awaitable[Any]]] = {
+            "checks": self._recent_checks,
+            "coverage": self._coverage,
+            "trends": console.trends,
+            "alerts": self._alerts,
+            "figures": console.figures,
+            "recent": self._executions,
+        }
+        """What is good to know beside the providers, by its field of the state."""
+        self._wanted = {"figures", "recent"}
+        """What of it is read at the next slow read."""
         self._counts = False
         self._checks: list[events.HealthChecked] = []
         """Told together with what they changed: one frame for both."""
@@ -68,7 +91,7 @@ class Pump:
             case events.AttemptEnded():
                 self._changed.add(event.attempt.provider)
             case events.ExecutionEnded():
-                self._figures = self._recent = True
+                self._wanted |= {"figures", "trends", "recent"}
             case events.CatalogChanged() | events.SettingsReloaded() | events.SettingsRejected() | events.Gap():
                 self._everything = True
             case _:
@@ -88,7 +111,7 @@ class Pump:
 
     async def _ask(self, question: Callable[[], Awaitable[None]]) -> None:
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self._patience_s):
                 await question()
         except TimeoutError:
             self._everything = True
@@ -102,8 +125,7 @@ class Pump:
             fields = await self._whole_map()
             self._everything = False
             self._changed.clear()
-            self._tell_checks()
-            self._say(fields)
+            await self._say_with(MAP, fields)
             return
         changed, self._changed = self._changed, set()
         views = []
@@ -121,15 +143,11 @@ class Pump:
         for checked in checks:
             self._tell(checked)
 
-    async def _whole_map(self) -> Mapping[str, Any]:
+    async def _whole_map(self) -> dict[str, Any]:
         config = await self._console.config()
         set_now = {setting.key: setting.value for setting in config.settings}
         return {
             "health": await self._console.health(),
-            "checks": {key: tuple(value) for key, value in (await self._console.recent_checks()).items()},
-            "coverage": tuple(await self._console.coverage()),
-            "trends": await self._console.trends(),
-            "alerts": await self._alerts(),
             "config_problem": config.problem,
             **{name: set_now[key] for name in SHOWN if (key := f"appearance.{name}") in set_now},
         }
@@ -139,23 +157,49 @@ class Pump:
         still = await self._console.alerts(only_open=True, limit=OPEN_ALERTS)
         return newest_first((*still, *await self._console.alerts(limit=ALERTS_KEPT)))
 
+    async def _recent_checks(self) -> Mapping[str, Sequence[CheckView]]:
+        return {key: tuple(value) for key, value in (await self._console.recent_checks()).items()}
+
+    async def _coverage(self) -> Sequence[CoverageEntry]:
+        return tuple(await self._console.coverage())
+
+    async def _executions(self) -> Sequence[ExecutionSummary]:
+        return tuple(await self._console.executions(limit=100))
+
+    async def _say_with(self, names: Set[str], fields: dict[str, Any]) -> None:
+        """Tell of fields in one frame with what comes in time of what is good to know.
+
+        Raises:
+            ConsoleError: some of it was refused.
+        """
+        refused: list[ConsoleError] = []
+
+        async def read(name: str) -> None:
+            try:
+                async with asyncio.timeout(self._beside_s):
+                    fields[name] = await self._beside[name]()
+            except TimeoutError:
+                self._wanted.add(name)
+            except ConsoleError as error:
+                self._wanted.add(name)
+                refused.append(error)
+
+        async with asyncio.TaskGroup() as tasks:
+            for name in self._beside.keys() & names:
+                tasks.create_task(read(name))
+        self._tell_checks()
+        self._tell(Read(self._clock.wall(), fields))
+        if refused:
+            raise refused[0]
+
     async def _read_slowly(self) -> None:
-        fields: dict[str, Any] = {"coverage": tuple(await self._console.coverage())}
-        if self._figures:
-            self._figures = False
-            fields["figures"] = await self._console.figures()
-            fields["trends"] = await self._console.trends()
+        fields: dict[str, Any] = {}
         if self._counts:
             # When the next check is due, and how many are in which state.
             self._counts = False
             fields["health"] = await self._console.health()
-        if self._recent:
-            self._recent = False
-            fields["recent"] = tuple(await self._console.executions(limit=100))
-        self._say(fields)
-
-    def _say(self, fields: Mapping[str, Any]) -> None:
-        self._tell(Read(self._clock.wall(), fields))
+        wanted, self._wanted = self._wanted | {"coverage"}, set()
+        await self._say_with(wanted, fields)
 
 
 async def tick(clock: Clock, tell: Callable[[Change], None]) -> None:
