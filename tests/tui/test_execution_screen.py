@@ -153,10 +153,12 @@ async def test_a_result_of_ten_megabytes_opens_at_its_end_within_bounds() -> Non
         await pilot.press("o")
         await pilot.pause()
         await pilot.press("end")
-        await pilot.pause()
         pager = running.screen.query_one(Pager)
+        while not pager.is_laid:
+            await pilot.pause()
         assert "the first 1,048,576 characters" in lines(running, "headline")
         assert sum(len(plain(line)) for line in pager.lines) < 1.2 * TEXT_KEPT
+        assert pager.scroll_y == pager.max_scroll_y > 10_000
         assert "palabra" in pager.render_line(3).text
 
 

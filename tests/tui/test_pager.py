@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import App, ComposeResult
 
 from provider_console.tui.ink import line
@@ -9,9 +10,20 @@ from provider_console.tui.themes import load_themes, textual_theme
 from provider_console.tui.widgets.pager import Pager
 
 
+class Watched(Pager):
+    """Knows how much was laid out when a key came."""
+
+    laid_before_key = 0
+
+    def action_page_down(self) -> None:
+        self.laid_before_key = len(self.lines)
+        super().action_page_down()
+
+
 class Reading(App[None]):
-    def __init__(self) -> None:
+    def __init__(self, lines: int = 500) -> None:
         super().__init__()
+        self._lines = lines
         self.register_theme(textual_theme(load_themes([]).themes["console-dark"]))
         self.theme = "console-dark"
 
@@ -19,7 +31,7 @@ class Reading(App[None]):
         self.query_one(Pager).focus()
 
     def compose(self) -> ComposeResult:
-        yield Pager(lambda _width: [line(f"line {number}") for number in range(500)])
+        yield Watched(lambda _width: (line(f"line {number}") for number in range(self._lines)))
 
 
 async def test_a_page_scrolls_to_its_end_and_back() -> None:
@@ -29,3 +41,29 @@ async def test_a_page_scrolls_to_its_end_and_back() -> None:
         for key, first in (("pagedown", 20), ("down", 21), ("end", 480), ("up", 479), ("home", 0)):
             await pilot.press(key)
             assert pager.render_line(0).text.startswith(f"line {first} "), key
+
+
+async def test_a_key_is_heard_before_a_long_page_is_laid_out() -> None:
+    async with Reading(20_000).run_test(size=(60, 20)) as pilot:
+        pager = pilot.app.query_one(Watched)
+        await pilot.pause()
+        pager.show(lambda _width: (line(f"page {number}") for number in range(20_000)))
+        pilot.app.post_message(events.Key("pagedown", None))
+        while not (pager.is_laid and pager.laid_before_key):
+            await pilot.pause()
+
+        assert pager.laid_before_key < len(pager.lines) == 20_000
+        assert pager.render_line(0).text.startswith("page 20 ")
+
+
+async def test_the_end_is_the_end_of_what_is_laid_out_later_unless_somebody_moves_on() -> None:
+    async with Reading().run_test(size=(60, 20)) as pilot:
+        pager = pilot.app.query_one(Pager)
+        pager.show(lambda _width: (line(f"page {number}") for number in range(5_000)))
+        pager.action_scroll_end()
+        assert not pager.is_laid
+        while not pager.is_laid:
+            await pilot.pause()
+        assert pager.render_line(0).text.startswith("page 4980 ")
+        await pilot.press("up")
+        assert pager.render_line(0).text.startswith("page 4979 ")

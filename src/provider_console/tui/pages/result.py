@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -74,9 +75,10 @@ def brief(trace: Trace, state: State, width: int, most: int, glyphs: Glyphs) -> 
         right(width - margin, key("o"), muted(" open")),
         width=width,
     )
-    rows = broken(text[: most * width * 4], width - 2 * margin, most=most + 1)
     if trace.running:
-        rows = broken(text[-most * width :], width - 2 * margin)[-most:]
+        rows = list(broken(text[-most * width :], width - 2 * margin))[-most:]
+    else:
+        rows = list(islice(broken(text[: most * width * 4], width - 2 * margin), most + 1))
     rule = row(left(margin, Span(glyphs.rule * (width - 2 * margin), "rule")), width=width)
     lines = [title, rule, *(row(left(margin, each), width=width) for each in rows[:most])]
     if len(rows) > most and not trace.running:
@@ -90,42 +92,36 @@ def faint_end(width: int, margin: int) -> Any:
     return right(width - margin, faint("…"))
 
 
-def whole(trace: Trace, width: int) -> list[Line]:
-    """All that is kept of the result, in lines."""
+def whole(trace: Trace, width: int) -> Iterator[Line]:
+    """All that is kept of the result, line by line."""
     margin = 1 if width < 100 else 2
     # One cell is the scroll bar's.
-    return [(Span(" " * margin + each),) for each in broken(text_of(trace) or "", width - 2 * margin - 1)]
+    return ((Span(" " * margin + each),) for each in broken(text_of(trace) or "", width - 2 * margin - 1))
 
 
-def broken(text: str, cells: int, *, most: int | None = None) -> list[str]:
-    """Text broken into lines of at most `cells` cells, at spaces where it can be; at most `most` lines.
+def broken(text: str, cells: int) -> Iterator[str]:
+    """Text broken into lines of at most `cells` cells, at spaces where it can be.
 
-    >>> broken("La casa es roja.\\n\\nEs grande.", 9)
+    >>> list(broken("La casa es roja.\\n\\nEs grande.", 9))
     ['La casa', 'es roja.', '', 'Es', 'grande.']
     """
     cells = max(2, cells)
-    lines: list[str] = []
     for paragraph in text.expandtabs(4).splitlines():
-        rest = paragraph
+        at = 0
         while True:
-            if most is not None and len(lines) >= most:
-                return lines
-            size = _fits(rest, cells)
-            if size >= len(rest):
-                lines.append(rest)
+            end = at + _fits(paragraph[at : at + cells + 1], cells)
+            if end >= len(paragraph):
+                yield paragraph[at:]
                 break
-            space = rest.rfind(" ", 0, size + 1)
-            end = space if space > 0 else size
-            lines.append(rest[:end].rstrip())
-            rest = rest[end + 1 :] if space > 0 else rest[end:]
-    return lines
+            space = paragraph.rfind(" ", at + 1, end + 1)
+            yield paragraph[at : space if space > 0 else end].rstrip()
+            at = space + 1 if space > 0 else end
 
 
-def _fits(text: str, cells: int) -> int:
-    """How many characters from the front fit into so many cells."""
-    part = text[: cells + 1]
+def _fits(part: str, cells: int) -> int:
+    """How many characters from the front fit into so many cells; there are at most one more."""
     if part.isascii():
-        return cells if len(part) > cells else len(part)
+        return min(cells, len(part))
     if cell_len(part) <= cells:
         return len(part)
     return max(1, len(set_cell_size(part, cells).rstrip(" ")))

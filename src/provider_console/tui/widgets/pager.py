@@ -1,9 +1,10 @@
-"""A long page to scroll through: it is laid out once for a width, and only what is seen is painted."""
+"""A long page to scroll through: what is seen is laid out at once, the rest between keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -12,6 +13,11 @@ from textual.strip import Strip
 
 from provider_console.tui.ink import BLANK, Line
 from provider_console.tui.widgets.painted import Painted
+
+SLICE: Final = 100
+"""Lines laid out at once: 10 ms of the slowest text."""
+BREATH_S: Final = 0.001
+"""Between them the loop turns to everything else; what is only called later would come before any key."""
 
 
 class Pager(Painted, ScrollView, can_focus=True):
@@ -27,17 +33,24 @@ class Pager(Painted, ScrollView, can_focus=True):
     ]
     DEFAULT_CSS = "Pager { height: 1fr; scrollbar-size: 1 1; overflow: hidden auto; }"
 
-    def __init__(self, page: Callable[[int], Sequence[Line]] = lambda _width: (), *, id: str | None = None) -> None:
+    def __init__(self, page: Callable[[int], Iterable[Line]] = lambda _width: (), *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._page = page
-        self._lines: Sequence[Line] = ()
+        self._lines: list[Line] = []
+        self._rest: Iterator[Line] | None = None
+        self._to_end = False
 
     @property
     def lines(self) -> Sequence[Line]:
-        """The whole page as it is laid out now."""
+        """The page as far as it is laid out."""
         return self._lines
 
-    def show(self, page: Callable[[int], Sequence[Line]]) -> None:
+    @property
+    def is_laid(self) -> bool:
+        """Whether that is all of it."""
+        return self._rest is None
+
+    def show(self, page: Callable[[int], Iterable[Line]]) -> None:
         """Show another page, from the place where the one before stood."""
         self._page = page
         if self.is_mounted and self.size.width:
@@ -48,37 +61,65 @@ class Pager(Painted, ScrollView, can_focus=True):
         self._lay()
 
     def _lay(self) -> None:
-        self._lines = self._page(self.size.width)
+        under_way = self._rest is not None
+        self._lines, self._rest = [], iter(self._page(self.size.width))
+        self._lay_on(int(self.scroll_y) + self.size.height + SLICE)
+        if self._rest is not None and not under_way:
+            self.set_timer(BREATH_S, self._lay_the_rest)
+
+    def _lay_the_rest(self) -> None:
+        self._lay_on(SLICE)
+        if self._rest is not None:
+            self.set_timer(BREATH_S, self._lay_the_rest)
+
+    def _lay_on(self, most: int) -> None:
+        if self._rest is None:
+            return
+        more = list(islice(self._rest, most))
+        self._lines += more
+        if len(more) < most:
+            self._rest = None
         self.virtual_size = Size(self.size.width, len(self._lines))
         self.refresh()
+        if self._to_end:
+            self._move(len(self._lines))
 
     def render_line(self, y: int) -> Strip:
         """One line of what is seen."""
         place = y + int(self.scroll_y)
         return self.strip(self._lines[place] if place < len(self._lines) else BLANK, self.size.width)
 
-    # Moving at once: a page that glides is read later.
+    # Moving at once: a page that glides, or waits for a repaint, is read later; and before the scroll bar stands there.
+
+    def _move(self, rows: int) -> None:
+        self.scroll_relative(y=rows, animate=False, immediate=True, force=True)
 
     def action_scroll_down(self) -> None:
         """A line down."""
-        self.scroll_relative(y=1, animate=False)
+        self._to_end = False
+        self._move(1)
 
     def action_scroll_up(self) -> None:
         """A line up."""
-        self.scroll_relative(y=-1, animate=False)
+        self._to_end = False
+        self._move(-1)
 
     def action_page_down(self) -> None:
         """A page down."""
-        self.scroll_page_down(animate=False)
+        self._to_end = False
+        self._move(self.size.height)
 
     def action_page_up(self) -> None:
         """A page up."""
-        self.scroll_page_up(animate=False)
+        self._to_end = False
+        self._move(-self.size.height)
 
     def action_scroll_home(self) -> None:
         """To the beginning."""
-        self.scroll_home(animate=False)
+        self._to_end = False
+        self._move(-len(self._lines))
 
     def action_scroll_end(self) -> None:
-        """To the end."""
-        self.scroll_end(animate=False)
+        """To the end, also where that is not laid out yet."""
+        self._to_end = not self.is_laid
+        self._move(len(self._lines))
