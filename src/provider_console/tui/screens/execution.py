@@ -250,6 +250,12 @@ class ExecutionScreen(StartingScreen):
             return False
         return super().check_action(action, parameters)
 
+    def shows(self, binding: Binding) -> bool:
+        """The list is filtered where it is seen."""
+        if binding.action == "filter":
+            return self.wide or self._listing
+        return super().shows(binding)
+
     @property
     def _listing(self) -> bool:
         """Whether the list stands where the execution stood."""

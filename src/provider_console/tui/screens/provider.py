@@ -65,8 +65,10 @@ class ProviderScreen(ConsoleScreen):
         return super().check_action(action, parameters)
 
     def shows(self, binding: Binding) -> bool:
-        """A credential is set where one is missing; elsewhere the help names the key."""
+        """Executing is Health's, a credential is set where one is missing; elsewhere the help names the key."""
         view = self.selected
+        if binding.action == "execute":
+            return self.MODE == "health"
         if binding.action == "set_credential":
             return view is not None and view.credential is not None and not view.credential.present
         return super().shows(binding)
