@@ -5,14 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import time
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.e2e.home import Home, clean_stderr, deepl, translation
+from textual.widgets import Input
 
+from provider_console import open_console
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.sqlite import SqliteUsage
 from provider_console.core.ports import AttemptRow, CheckRow
+from provider_console.testing.workflow import Stage
+from provider_console.tui.app import ConsoleApp
+from provider_console.tui.clock import WallClock
+from provider_console.tui.link import Preview
+from provider_console.tui.themes import load_themes
 
 pytestmark = pytest.mark.limit(60)
 
@@ -148,3 +157,39 @@ def test_what_cannot_be_had_is_a_sentence_and_code_2(home: Home, arguments: tupl
     assert refused.code == 2, refused
     assert words in refused.err
     assert not refused.out
+
+
+async def test_the_panel_shows_what_the_json_says(seen: Home, tmp_path: Path) -> None:
+    said = seen.run("analytics", "--since", "24h", "--json").json()
+    exported = seen.run("analytics", "--since", "24h", "--export", "csv").out
+    app = ConsoleApp(
+        opener=partial(open_console, seen.situation, background=False),
+        preview=Preview(),
+        clock=WallClock(),
+        themes=load_themes([]),
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        stage = Stage(pilot)
+        await pilot.press("3")
+        assert await stage.until(lambda: "All 2" in stage.text), stage.text
+        classes = " ".join(stage.text.split())
+        shown = {row[1]: row[2:] for line in stage.text.splitlines() if len(row := line.strip("▌ ").split()) > 8}
+        await pilot.press("E")
+        await pilot.pause()
+        pilot.app.screen.query_one(Input).value = str(tmp_path / "past.csv")
+        await pilot.press("enter")
+        assert await stage.until((tmp_path / "past.csv").exists)
+
+    for one in (*said["providers"], {"name": "2", "figures": said["total"]}):
+        figures = one["figures"]
+        row = [cell for cell in shown[one["name"]] if not set(cell) <= set("●━╌↑↓=×%")]
+        assert row[:2] == [f"{figures['totalRequests']:,}", f"{figures['successRate']:.1f}"]
+        assert f"{figures['p95'] / 1000:.2f}" in row
+        assert f"{figures['attemptsPerExecution']:.2f}" in row
+        assert str(figures["absorbedFailures"]) in row
+        assert row[-1] == f"{figures['cost']:.2f}"
+    assert said["total"]["errorClasses"] == {"timeout": 10}
+    assert "10 failed requests · 7 absorbed, 3 reached the caller" in classes
+    # The moments differ by the seconds between the two; the figures do not.
+    told = [list(csv.reader(io.StringIO(text))) for text in ((tmp_path / "past.csv").read_text(), exported)]
+    assert [[*row[:2], *row[3:]] for row in told[0]] == [[*row[:2], *row[3:]] for row in told[1]]

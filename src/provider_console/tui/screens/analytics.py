@@ -20,9 +20,9 @@ from provider_console.tui.pages.period import parsed, problem_of
 from provider_console.tui.screens.past import PastScreen
 from provider_console.tui.state import Asked
 from provider_console.tui.widgets.filter import Filter
-from provider_console.tui.widgets.form import Words
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
+from provider_console.tui.widgets.words import Words
 
 SHORT: Final = 30
 """Below so many rows the charts take the place of the table, on a key."""
@@ -69,6 +69,7 @@ class AnalyticsScreen(PastScreen):
         self._entries: list[ProviderHistory] = []
         self._rows: list[Row] = []
         self._rows_of: tuple[object, ...] = ()
+        self._marked: frozenset[str] = frozenset()
 
     def body(self) -> ComposeResult:
         """Sentence, periods, table, charts; the selected provider beside."""
@@ -118,16 +119,20 @@ class AnalyticsScreen(PastScreen):
     def show(self) -> None:
         """Put the state on the screen."""
         self.want(self.asked)
-        known = self.state.history.get(self.asked)
-        if known is not None:
-            self._shown, self._shown_of = known, self.asked
+        history = self.state.history
+        if self.asked in history:
+            self._shown, self._shown_of = history[self.asked], self.asked
+        elif not history:
+            # Another console took the place of the one before.
+            self._shown = None
         view = self.view
         wanted = (view, self._sort, self._needle)
         if wanted != self._rows_of:
-            self._entries = [] if view is None else analytics.entries(view, self._sort, self._needle)
             self._rows_of = wanted
-        axis = analytics.axis_of(view)
-        self._rows = [Row(one.provider, partial(self._painted, one, axis)) for one in self._entries]
+            self._entries = [] if view is None else analytics.entries(view, self._sort, self._needle)
+            axis = analytics.axis_of(view)
+            self._rows = [Row(one.provider, partial(self._painted, one, axis)) for one in self._entries]
+        self._marked = frozenset(self.picked)
         self.query_one("#headline", Lines).show(self._top)
         self.query_one("#period").set_class(self.size.width < 100, "-narrow")
         self.query_one("#when", Lines).show(self._when)
@@ -153,7 +158,7 @@ class AnalyticsScreen(PastScreen):
         return 0 if total is None else min(failures.CLASSES, len(total.error_classes))
 
     def _painted(self, one: ProviderHistory, axis: Range, width: int, selected: bool) -> Line:  # noqa: FBT001 - the table's own call
-        picked = one.provider in self.picked
+        picked = one.provider in self._marked
         return analytics.provider_row(one, axis, width, self.glyphs, selected=selected, picked=picked)
 
     def _header(self, width: int) -> Sequence[Line]:

@@ -23,8 +23,9 @@ from provider_console.tui.pages.order import order_now
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.screens.draft import Draft
 from provider_console.tui.state import State
-from provider_console.tui.widgets.form import Entry, Words, entries
+from provider_console.tui.widgets.form import Entry, entries
 from provider_console.tui.widgets.lines import Lines
+from provider_console.tui.widgets.words import Words
 
 ROWS: Final = {"text": 5, "list": 4}
 """Rows of an entry of many lines."""

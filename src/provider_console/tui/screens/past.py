@@ -12,7 +12,7 @@ from provider_console.tui.state import Asked, HistoryRead, Ticked
 LATE_S: Final = 0.3
 """Reading that takes longer is said."""
 FRESH_S: Final = 5.0
-"""How often a period of up to an hour is read anew."""
+"""How often a period of up to an hour is read anew, and one that could not be read."""
 OLD_S: Final = 30.0
 """And a longer one."""
 
@@ -26,11 +26,18 @@ class PastScreen(ConsoleScreen):
         """What is being read, and since when (wall s)."""
         self._read_at: dict[Asked, float] = {}
         self._problems: dict[Asked, str] = {}
+        self._opened_at: float | None = None
 
     def want(self, asked: Asked) -> None:
         """Have a period read, with its outages where it is of one provider, if what is known of it is old."""
         link, now = self.link, self.link.clock.wall()
-        often = FRESH_S if (span_s(asked.since) or OLD_S * 1_000) <= 3_600 else OLD_S
+        if self._opened_at != self.state.opened_at:
+            # Another console, which has been asked for nothing yet.
+            self._opened_at = self.state.opened_at
+            self._read_at.clear()
+            self._problems.clear()
+        short = asked in self._problems or (span_s(asked.since) or OLD_S * 1_000) <= 3_600
+        often = FRESH_S if short else OLD_S
         known = self._read_at.get(asked)
         if not self.state.open or asked in self._reading or (known is not None and now - known < often):
             return
@@ -45,11 +52,12 @@ class PastScreen(ConsoleScreen):
                 outages = None
                 if asked.provider is not None:
                     outages = await link.console.outages(asked.provider, since=asked.since, until=asked.until)
-                self._problems.pop(asked, None)
                 link.change(HistoryRead(asked, view, outages))
+                if self._problems.pop(asked, None) is not None:
+                    self.show()
             except ConsoleError as error:
                 self._problems[asked] = error.message
-                link.change(Ticked(link.clock.wall()))
+                self.show()
             finally:
                 self._reading.pop(asked, None)
 
