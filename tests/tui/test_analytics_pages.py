@@ -123,8 +123,12 @@ def test_a_period_as_ever_says_that_nobody_got_worse() -> None:
     as_ever = figures(500, 100.0)
 
     assert said(view(provider("A", as_ever, as_ever), provider("B", as_ever, as_ever))) == (
-        "Nobody got worse. A is fastest and nobody fails."
+        "Nobody got worse beyond chance. A is fastest and nobody fails."
     )
+
+
+def test_a_handful_of_requests_says_nothing_and_says_so() -> None:
+    assert said(view(provider("A", figures(16, 68.7), figures(18, 100.0)))) == "Too few requests to say who got worse. "
 
 
 def test_a_first_period_is_compared_with_nothing() -> None:
@@ -291,6 +295,18 @@ def test_the_page_of_a_provider_fits(width: int) -> None:
     told = text(lines)
     assert "success fell from 99.7" in told
     assert "2 outages" in told
+
+
+def test_what_is_no_longer_kept_is_said_whole_on_a_narrow_page() -> None:
+    month = past.month_of("openai")
+    note = "checks are kept since 2026-10-26 15:00 UTC (history.keep_attempts)"
+    outages = msgspec.structs.replace(past_scene.outages("openai"), notes=(note,))
+    shown = past_scene.history()
+    state = reduce(scene(), HistoryRead(month, past_scene.history(providers=("openai",), since="30d"), outages))
+
+    told = text(past.page(shown.providers[1], shown, DAY, state, 56, UNICODE))
+
+    assert note in " ".join(told.split())
 
 
 def test_a_provider_without_a_request_in_the_period_still_has_its_page() -> None:

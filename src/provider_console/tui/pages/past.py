@@ -157,7 +157,7 @@ def _units(providers: Sequence[ProviderHistory], each: int, width: int) -> list[
     names = sorted({name for one in providers for f in (one.figures, one.before) if f is not None for name in f.units})
     lines = []
     for name in names:
-        cells: list[Cell] = [left(0, muted(name.replace("_", " ")), width=_NAME)]
+        cells: list[Cell] = [left(0, muted(name), width=_NAME)]
         for number, one in enumerate(providers):
             for place, f in enumerate((one.figures, one.before), 1):
                 said = faint(MISSING) if f is None else quiet(amount(f.units.get(name, 0.0)))
@@ -198,7 +198,7 @@ def _trends(month: HistoryView | None, state: State, width: int, tall: int, glyp
         glyphs=glyphs,
         style=style,
     )
-    noted = [line(Span(f"{glyphs.degraded} ", "warn"), muted(note)) for note in month.notes]
+    noted = _notes(month.notes, width, glyphs)
     if not two:
         return [*first, BLANK, *second, *noted]
     both = [
@@ -249,7 +249,7 @@ def _outages(view: OutagesView | None, width: int, glyphs: Glyphs) -> list[Line]
     lines += [_outage(each, width, glyphs) for each in view.outages[:OUTAGES]]
     if len(view.outages) > OUTAGES:
         lines.append(line(muted(f"and {len(view.outages) - OUTAGES} before those")))
-    return [*lines, *(line(Span(f"{glyphs.degraded} ", "warn"), muted(note)) for note in view.notes)]
+    return [*lines, *_notes(view.notes, width, glyphs)]
 
 
 def _outage(each: OutageView, width: int, glyphs: Glyphs) -> Line:
@@ -264,6 +264,13 @@ def _outage(each: OutageView, width: int, glyphs: Glyphs) -> Line:
         left(29, muted(f"{'goes on · ' if goes_on else ''}{unwatched}{why}"), width=max(4, width - 29)),
         width=width,
     )
+
+
+def _notes(notes: Sequence[str], width: int, glyphs: Glyphs) -> list[Line]:
+    """What is missing because it is no longer kept."""
+    return [
+        part for note in notes for part in wrap(line(Span(f"{glyphs.degraded} ", "warn"), muted(note)), width, limit=3)
+    ]
 
 
 # --- several beside each other -------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ class Turn(NamedTuple):
     faster: bool = False
     failing: bool = False
     mending: bool = False
+    judged: bool = False
+    """Whether there were enough requests to say so."""
 
     @property
     def worse(self) -> bool:
@@ -66,6 +68,7 @@ def turn(now: PeriodFigures | None, before: PeriodFigures | None) -> Turn:
         faster=timed and ratio is not None and ratio <= 1 / SLOWER,
         failing=sure and points is not None and points < 0,
         mending=sure and points is not None and points > 0,
+        judged=counted,
     )
 
 
@@ -102,8 +105,10 @@ def sentence(view: HistoryView, before: str, width: int) -> Line:
             said = line(head(f"{named} got worse. "), f"{names[0]}: ", *_how(*worse[0], short=True))
     elif view.before is None:
         said = line(head(f"Nothing to compare with: no request in {before}. "))
+    elif not any(each.judged for each, _one in turns):
+        said = line(head("Too few requests to say who got worse. "))
     else:
-        said = line(head("Nobody got worse. "))
+        said = line(head("Nobody got worse beyond chance. "))
     best = _best(view.providers)
     for more in ((f"{listed(better, most=2)} got better. ",) if better else ()), best:
         # One row: what was said first matters most.
