@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from tests.e2e.home import KEY, Home, clean_stderr, deepl, translation
 
 from provider_console import open_console
+from provider_console.bootstrap import open_front_end
+from provider_console.console.console import Console
 from provider_console.console.events import AlertCleared, AlertFired, HealthChecked
 from provider_console.sandbox import OK, DeepLSandbox, Fault, serve
+from provider_console.testing.operator import open_mode
+from provider_console.testing.workflow import Stage, Workflow, do, play, press, see
+from provider_console.tui.app import ConsoleApp
+from provider_console.tui.clock import WallClock
+from provider_console.tui.link import Preview
+from provider_console.tui.themes import load_themes
 
 WRITE = "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + '\\n')"
 
@@ -90,3 +102,35 @@ def test_a_rule_that_cannot_be_understood_is_said_with_its_line_and_the_rest_wor
     }
     assert home.run("alerts", "ack", "nope").code == 2
     assert home.run("alerts", "snooze", "nope", "--for", "soon").code == 2
+
+
+@pytest.mark.limit(60)
+async def test_the_panel_of_alerts_shows_what_the_command_prints(home: Home) -> None:
+    async with serve(DeepLSandbox(key=KEY), name="a") as server:
+        home.configure(translation({"keyless": deepl(server.base_url, credential="NOBODYS_KEY")}))
+        shown: list[Any] = []
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Console]:
+            async with open_front_end("terminal", home.situation) as console:
+                yield console
+
+        async def compare(stage: Stage) -> None:
+            listed = await asyncio.to_thread(home.run, "alerts", "--json")
+            app: Any = stage.app
+            shown.append((listed.json(), msgspec.json.decode(msgspec.json.encode(app.state.alerts))))
+
+        app = ConsoleApp(opener=opened, preview=Preview(), clock=WallClock(), themes=load_themes([]))
+        steps = [
+            open_mode("activity"),
+            see("keyless: credential missing", "NOBODYS_KEY", "s set key", limit_s=30.0),
+            press("a"),
+            see("acknowledged by", limit_s=15.0),
+            do("the command prints", compare),
+        ]
+        await play(Workflow("a panel and a command", steps), app)
+
+    ((listed, panel),) = shown
+    assert {alert["title"] for alert in listed} >= {"keyless: credential missing"}
+    assert "acknowledged" in {alert["state"] for alert in listed}
+    assert panel == listed
