@@ -20,6 +20,7 @@ from provider_console.console.views import (
     ExecutionSummary,
     FiguresView,
     HealthState,
+    PluginView,
     ProviderHealth,
     ProviderView,
     ScoreView,
@@ -136,6 +137,10 @@ class MemoryConsole:
         )
 
     async def executions(self, *, limit: int = 50, before: str | None = None) -> Sequence[ExecutionSummary]:
+        """None."""
+        return ()
+
+    async def plugins(self) -> Sequence[PluginView]:
         """None."""
         return ()
 

@@ -32,9 +32,11 @@ from provider_console.console.views import (
     CoverageEntry,
     CredentialView,
     Excluded,
+    Finding,
     HealthState,
     KindView,
     Left,
+    PluginView,
     ProviderView,
     Who,
     iso,
@@ -111,6 +113,24 @@ KIND = KindView(
 )
 
 
+def hostile_plugin(text: str) -> PluginView:
+    """A plugin all of whose texts are hostile."""
+    return PluginView(
+        name=text,
+        package=text,
+        version=text,
+        module=text,
+        state="quarantined",
+        hooks=(text,),
+        sources=(text,),
+        settings=(text,),
+        reason=text,
+        traceback=f"{text}\n  File {text}\n{text}",
+        news=text,
+        problems=(text,),
+    )
+
+
 def refused(*_args: object, **_named: object) -> None:
     """What a console refuses, it refuses in hostile words."""
     raise BadRequest(" ".join(WHOLE[:6]))
@@ -147,6 +167,10 @@ def app() -> ConsoleApp:
             "execution": lambda _id: REPORT,
             "kinds": (KIND,),
             "operation": refused,
+            "plugins": tuple(map(hostile_plugin, WHOLE)),
+            "doctor": tuple(
+                Finding(check=text, ok=bool(number % 2), evidence=text, mend=text) for number, text in enumerate(WHOLE)
+            ),
             "check": refused,
             "set_provider_enabled": refused,
             "set_secret": refused,

@@ -12,6 +12,8 @@ import pytest
 from tests.security.payloads import PAYLOADS
 from tests.tui.pseudo_terminal import SEQUENCE, PseudoTerminal
 
+from provider_console.tui.keymap import TITLES
+
 ROOT: Final = Path(__file__).parents[2]
 
 
@@ -27,6 +29,11 @@ class Page(NamedTuple):
     shown: str
     back: str = ""
     size: tuple[int, int] = (120, 40)
+
+
+def digit(mode: str) -> str:
+    """The key of a mode."""
+    return str([name for name, _title in TITLES].index(mode) + 1)
 
 
 PAGES: Final = (
@@ -47,6 +54,10 @@ PAGES: Final = (
     Page("execution: the result", "o", "csi-window-e", ESCAPE),
     Page("execution: the list", "l", "Answered by", "l"),
     Page("execution: the form", "n", "csi-goto-e", ESCAPE),
+    Page("plugins", digit("plugins"), "are put aside"),
+    Page("plugin: traceback", "\r", "without values", ESCAPE),
+    Page("plugin: question", "d", "Disable ", ESCAPE),
+    Page("doctor", "D", "need mending", ESCAPE),
     Page("links", "L", "linked-49", ESCAPE),
 )
 _POINTER: Final = re.compile(rb"\x1b\]22;[a-z-]*\x07")

@@ -7,6 +7,7 @@ import argparse
 from provider_console.cli.command import Command, console_for
 from provider_console.cli.exits import DONE, FAILED
 from provider_console.cli.output import Output
+from provider_console.console.story import diagnosis
 
 
 def _arguments(_parser: argparse.ArgumentParser) -> None:
@@ -20,10 +21,8 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
     if output.json:
         output.data(findings)
     else:
-        for finding in findings:
-            output.line(f"{'ok ' if finding.ok else 'BAD'}  {finding.check}: {finding.evidence}")
-            if finding.mend:
-                output.line(f"     do: {finding.mend}")
+        for line in diagnosis(findings):
+            output.line(line)
     return DONE if all(finding.ok for finding in findings) else FAILED
 
 

@@ -96,12 +96,14 @@ def _checked(plugins: Sequence[PluginView], output: Output) -> int:
 
 
 def _about(plugin: PluginView, output: Output) -> None:
-    output.line(f"{plugin.name} {plugin.version} ({plugin.package}): {plugin.state}")
+    output.line(f"{plugin.name} {plugin.version} ({plugin.package}, {plugin.module}): {plugin.state}")
     brought = {
         "hooks": plugin.hooks,
         "sources": plugin.sources,
         "drivers": plugin.drivers,
         "operations": plugin.operations,
+        "orders": plugin.orders,
+        "themes": plugin.themes,
         "settings": plugin.settings,
     }
     for what, names in brought.items():

@@ -1,4 +1,4 @@
-"""An execution told in lines of plain text, the same in every front end."""
+"""An execution, and what the doctor found, told in lines of plain text, the same in every front end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Any
 
 import msgspec
 
-from provider_console.console.views import AttemptView, ExecutionReport
+from provider_console.console.views import AttemptView, ExecutionReport, Finding
+
+
+def diagnosis(findings: Iterable[Finding]) -> Iterable[str]:
+    """What the doctor found in lines: each thing with its evidence, and the command that mends it."""
+    for finding in findings:
+        yield f"{'ok ' if finding.ok else 'BAD'}  {finding.check}: {finding.evidence}"
+        if finding.mend:
+            yield f"     do: {finding.mend}"
 
 
 def story(report: ExecutionReport, *, excluded: bool = True) -> Iterable[str]:

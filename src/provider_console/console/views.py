@@ -554,6 +554,8 @@ class PluginView(View, frozen=True, kw_only=True):
     name: str
     package: str
     version: str
+    module: str = ""
+    """What its entry point names."""
     state: Literal["loaded", "quarantined", "disabled"]
     hooks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -562,6 +564,8 @@ class PluginView(View, frozen=True, kw_only=True):
     settings: tuple[str, ...] = ()
     themes: tuple[str, ...] = ()
     """Paths of theme files."""
+    orders: tuple[str, ...] = ()
+    """Names that `engine.order` may have by it."""
     reason: str | None = None
     traceback: str | None = None
     news: str | None = None

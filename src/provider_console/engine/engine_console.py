@@ -641,8 +641,18 @@ class EngineConsole:
 
     async def plugins(self) -> Sequence[PluginView]:
         """See `Console.plugins`."""
-        news = self._engine.plugin_news
-        return [msgspec.structs.replace(view, news=news.get(view.name)) for view in self._parts.plugins.views()]
+        news, redact = self._engine.plugin_news, self._parts.redact
+        return [
+            # A plugin is foreign code: what it raised may quote a credential.
+            msgspec.structs.replace(
+                view,
+                news=news.get(view.name),
+                reason=None if view.reason is None else redact(view.reason),
+                traceback=None if view.traceback is None else redact(view.traceback),
+                problems=tuple(map(redact, view.problems)),
+            )
+            for view in self._parts.plugins.views()
+        ]
 
     async def set_plugin_enabled(self, name: str, *, enabled: bool) -> ConfigView:
         """See `Console.set_plugin_enabled`."""

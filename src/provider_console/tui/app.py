@@ -65,6 +65,7 @@ class ConsoleApp(TypingAhead):
         ),
         Binding("question_mark", "help", "help", key_display="?", tooltip="the keys of this screen"),
         Binding("ctrl+p", "command_palette", "commands", tooltip="every action by name", priority=True),
+        Binding("D", "doctor", "doctor", show=False, tooltip="what is wrong, and the command that mends it"),
         Binding("r", "open_again", "try again", tooltip="open the engine again"),
         Binding("q", "quit", "quit", show=False, tooltip="leave the console; what runs is recorded"),
         Binding("ctrl+q", "quit", "quit", show=False, system=True, priority=True),
@@ -242,6 +243,12 @@ class ConsoleApp(TypingAhead):
         from provider_console.tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(self.screen))
+
+    def action_doctor(self) -> None:
+        """Look at everything once, and say what is wrong."""
+        from provider_console.tui.screens.doctor import DoctorScreen
+
+        self.push_screen(DoctorScreen(getattr(self.screen, "MODE", "")))
 
     async def run_action(
         self,

@@ -13,6 +13,7 @@ TITLES: Final = (
     ("execution", "Execution"),
     ("analytics", "Analytics"),
     ("activity", "Activity"),
+    ("plugins", "Plugins"),
 )
 """The modes in the order of their digits: name and title."""
 
@@ -32,5 +33,8 @@ NEEDS: Final = {
     "acknowledge": "acknowledge_alert",
     "snooze": "snooze_alert",
     "verify": "verify_audit",
+    "switch_plugin": "set_plugin_enabled",
+    "doctor": "doctor",
+    "examine": "doctor",
 }
 """The console's method behind an action; what is not listed needs none."""

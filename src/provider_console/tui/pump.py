@@ -12,7 +12,7 @@ from typing import Any, Final
 from provider_console.console import events
 from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
-from provider_console.console.views import AlertView, CheckView, CoverageEntry, ExecutionSummary
+from provider_console.console.views import AlertView, CheckView, CoverageEntry, ExecutionSummary, PluginView
 from provider_console.tui.link import Clock
 from provider_console.tui.state import ALERTS_KEPT, Change, ProvidersRead, Read, Ticked, Unanswered, newest_first
 
@@ -30,7 +30,7 @@ PATIENCE_S: Final = 3.0
 """A console that has not answered a read for so long is shown as stale."""
 BESIDE_S: Final = 1.0
 """What is good to know waits for an answer so long: then it is asked for again, and nobody calls the console stale."""
-MAP: Final = frozenset({"checks", "coverage", "trends", "alerts"})
+MAP: Final = frozenset({"checks", "coverage", "trends", "alerts", "plugins"})
 """Read with the whole map of providers."""
 
 
@@ -58,6 +58,7 @@ class Pump:
             "coverage": self._coverage,
             "trends": console.trends,
             "alerts": self._alerts,
+            "plugins": self._plugins,
             "figures": console.figures,
             "recent": self._executions,
         }
@@ -92,7 +93,13 @@ class Pump:
                 self._changed.add(event.attempt.provider)
             case events.ExecutionEnded():
                 self._wanted |= {"figures", "trends", "recent"}
-            case events.CatalogChanged() | events.SettingsReloaded() | events.SettingsRejected() | events.Gap():
+            case (
+                events.CatalogChanged()
+                | events.PluginQuarantined()
+                | events.SettingsReloaded()
+                | events.SettingsRejected()
+                | events.Gap()
+            ):
                 self._everything = True
             case _:
                 pass
@@ -148,6 +155,7 @@ class Pump:
         set_now = {setting.key: setting.value for setting in config.settings}
         return {
             "health": await self._console.health(),
+            "plugins_off": frozenset(set_now.get("plugins.disabled") or ()),
             "config_problem": config.problem,
             **{name: set_now[key] for name in SHOWN if (key := f"appearance.{name}") in set_now},
         }
@@ -162,6 +170,9 @@ class Pump:
 
     async def _coverage(self) -> Sequence[CoverageEntry]:
         return tuple(await self._console.coverage())
+
+    async def _plugins(self) -> Sequence[PluginView]:
+        return tuple(await self._console.plugins())
 
     async def _executions(self) -> Sequence[ExecutionSummary]:
         return tuple(await self._console.executions(limit=100))

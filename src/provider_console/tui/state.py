@@ -27,8 +27,10 @@ if TYPE_CHECKING:
         ExecutionReport,
         ExecutionSummary,
         FiguresView,
+        Finding,
         KindView,
         LogLine,
+        PluginView,
         ProviderView,
         SurveyView,
         SystemHealth,
@@ -128,6 +130,15 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Examination:
+    """What the doctor found, in wall seconds: `ended` None while it looks, with the findings of the time before."""
+
+    began: float
+    ended: float | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What the screens show. Times are wall seconds; None is "not known yet"."""
 
@@ -166,6 +177,10 @@ class State:
     kinds: tuple[KindView, ...] = ()
     """What can be executed, once somebody asked."""
     runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
+    plugins: tuple[PluginView, ...] | None = None
+    plugins_off: frozenset[str] = frozenset()
+    """Plugins that the next start keeps out, by name."""
+    examination: Examination | None = None
     happenings: tuple[Happening, ...] = ()
     alerts: tuple[AlertView, ...] = ()
     """What rings and what rang, newest first."""
@@ -288,6 +303,13 @@ class CheckDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """The doctor looks, has looked, or was told to stop."""
+
+    examination: Examination | None
+
+
+@dataclass(frozen=True, slots=True)
 class ContentArrived:
     """A piece of a streamed result."""
 
@@ -329,6 +351,7 @@ Change = (
     | Closed
     | CheckAsked
     | CheckDone
+    | Examined
     | ContentArrived
     | ReportRead
     | AlertRead
@@ -431,6 +454,11 @@ def _check_asked(change: CheckAsked, state: State) -> State:
 @_apply.register
 def _check_done(change: CheckDone, state: State) -> State:
     return replace(state, checking=_without(state.checking, change.providers))
+
+
+@_apply.register
+def _examined(change: Examined, state: State) -> State:
+    return replace(state, examination=change.examination)
 
 
 def _without(checking: Checking | None, answered: frozenset[str]) -> Checking | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from tests.tui.workflows import activity, analytics, execution, firstrun, health, states
+from tests.tui.workflows import activity, analytics, execution, firstrun, health, plugins, states
 from textual.app import App
 
 from provider_console.testing.workflow import Workflow
@@ -17,4 +17,5 @@ WORKFLOWS: Final[Sequence[tuple[Workflow, Callable[[], App[Any]]]]] = (
     *execution.ALL,
     *analytics.ALL,
     *activity.ALL,
+    *plugins.ALL,
 )
