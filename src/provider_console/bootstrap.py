@@ -10,9 +10,9 @@ import sys
 import tomllib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -26,12 +26,19 @@ from provider_console.adapters.machine import LocalMachine
 from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.adapters.places import Places
 from provider_console.adapters.redaction import Redactor
+from provider_console.adapters.resolver import PinnedResolver, SystemLookup
 from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
 from provider_console.adapters.toml_settings import TomlSettings
 from provider_console.adapters.user import os_user
 from provider_console.console.access import Identity, Role, guarded, role_of
 from provider_console.console.console import Console
-from provider_console.console.errors import BadRequest, ConfigurationInvalid, ConsoleError, StorageUnavailable
+from provider_console.console.errors import (
+    BadRequest,
+    ConfigurationInvalid,
+    ConsoleError,
+    StorageUnavailable,
+    Unauthenticated,
+)
 from provider_console.console.service import Service
 from provider_console.console.views import PluginView
 from provider_console.core.ports import LoadedSettings, SettingsInvalid, StoreUnavailable
@@ -39,8 +46,17 @@ from provider_console.core.settings import ApiSettings
 from provider_console.engine.engine import GRACE_S, Engine, Parts, TokenParts, running
 from provider_console.engine.engine_console import EngineConsole
 from provider_console.engine.engine_service import EngineService
+from provider_console.engine.lifecycle import Lifecycle
 from provider_console.engine.plugin_context import Context
 from provider_console.engine.plugins import GROUP, Registry, Trouble, discover
+from provider_console.remote.address import Address
+from provider_console.remote.connection import Connection
+from provider_console.remote.remote_console import remote
+from provider_console.remote.tokens import Tokens, keep_valid
+from provider_console.sdk.errors import TransportError
+
+if TYPE_CHECKING:
+    from provider_console.adapters.http_wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +146,53 @@ async def open_service(
     async with _engine(situation or Situation(), background=True, grace_s=grace_s, repair=repair) as engine:
         role_of(os_user(), engine.settings().access)
         yield EngineService(engine)
+
+
+@asynccontextmanager
+async def open_remote(
+    address: Address, tokens: Tokens, *, situation: Situation | None = None, ca_file: Path | None = None
+) -> AsyncIterator[Console]:
+    """The console of an engine elsewhere, as its token may use it; the token is renewed for as long as this is open.
+
+    Raises:
+        Unauthenticated: there is no token, or it is refused. ConsoleError: the CA file cannot be used.
+    """
+    situation = situation or Situation()
+    redactor, clock, rng = Redactor(), SystemClock(), random.Random()  # noqa: S311 - jitter, no cryptography
+    token = await tokens.find()
+    if token is None:
+        raise Unauthenticated(
+            f"there is no token for {address.url}; leave the console and start it again, which asks for one"
+        )
+    redactor.add(token)
+    level = str(situation.overrides.get("log.level", "info"))
+    with log_to(situation.places, level=level, redactor=redactor):
+        wire = await _wire(address, clock, ca_file)
+        connection = Connection(address, wire, token)
+        console = remote(connection, clock, spread=rng.random)
+        try:
+            async with Lifecycle() as lifecycle:
+                lifecycle.start(
+                    keep_valid(console, connection, tokens, clock, spread=rng.random), "renewal of the token"
+                )
+                yield console
+        except Unauthenticated:
+            await tokens.forget(connection.token)
+            raise
+        finally:
+            await wire.aclose()
+
+
+async def _wire(address: Address, clock: SystemClock, ca_file: Path | None) -> Wire:
+    # In a thread: loading the HTTP library and reading certificates take 0.2 s, in which keys must be answered.
+    module = await asyncio.to_thread(import_module, "provider_console.adapters.http_wire")
+    try:
+        context = await asyncio.to_thread(module.tls_context, ca_file)
+    except TransportError as error:
+        raise ConsoleError(error.message) from error
+    resolver = PinnedResolver("loopback", plain=True, lookup=SystemLookup(clock)) if address.plain else None
+    wire: Wire = module.Wire(resolver=resolver, context=context, proxy=None)
+    return wire
 
 
 @asynccontextmanager
@@ -334,4 +397,4 @@ class _Quarantines:
             self(trouble)
 
 
-__all__ = ["Situation", "check_plugins", "open_console", "open_front_end", "open_service"]
+__all__ = ["Situation", "check_plugins", "open_console", "open_front_end", "open_remote", "open_service"]

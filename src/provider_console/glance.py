@@ -25,6 +25,8 @@ class Glance(NamedTuple):
     """The folder of the user's own themes."""
     appearance: Mapping[str, str]
     """Those settings of `[appearance]` that are set, environment over file."""
+    ca_file: str
+    """`network.ca_file`, empty where it is not set."""
 
 
 def glance(environ: Mapping[str, str]) -> Glance:
@@ -37,7 +39,8 @@ def glance(environ: Mapping[str, str]) -> Glance:
         if value:
             appearance[key] = value
     names = sorted(_names(tables, appearance.get("language", "en")), key=str.casefold)
-    return Glance(tuple(names[:NAMES]), os_user(), places.themes, appearance)
+    ca_file = environ.get("PROVIDER_CONSOLE__NETWORK__CA_FILE") or _table(tables, "network").get("ca_file", "")
+    return Glance(tuple(names[:NAMES]), os_user(), places.themes, appearance, str(ca_file))
 
 
 def _tables(file: Path) -> Mapping[str, Any]:

@@ -84,6 +84,11 @@ CASES: Final = [
         (*HTTP, *SERVERS, *TERMINAL, "provider_console.sandbox"),
     ),
     (
+        "a console elsewhere, before the first paint",
+        "import provider_console.cli.connect, provider_console.remote.tokens, provider_console.remote.remote_console",
+        (*HTTP, *SERVERS, *TERMINAL, "aiosqlite", "tomlkit", *TOKENS, "provider_console.engine"),
+    ),
+    (
         "the sandbox",
         "import provider_console.sandbox",
         (*HTTP, *TERMINAL, *STORES, *ENGINE),

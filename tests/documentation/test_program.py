@@ -20,6 +20,7 @@ from provider_console.console.views import AttemptView, ExecutionReport, Executi
 from provider_console.core import breaker
 from provider_console.core.alerts import QUANTITIES, SHIPPED
 from provider_console.core.classify import RULES
+from provider_console.remote.address import address_of
 from provider_console.sandbox import KINDS, NAMES
 from provider_console.sdk import hooks
 from provider_console.sdk.operation import OperationKind
@@ -63,6 +64,9 @@ def parse(words: list[str]) -> argparse.Namespace:
 def test_every_command_line_shown_parses(where: str, line: str):
     words = shlex.split(line)
     if words in (["--help"], ["--version"]):
+        return
+    if words[0] == "--connect":
+        assert address_of(words[1])
         return
     # Words in capitals stand for something.
     words = [{"REVISION": "1", "KIND": "translate", "ID": "deepl"}.get(word, word) for word in words]

@@ -1,23 +1,23 @@
-"""Execution on the engine itself, with sandbox providers: run, fall back, read, run again, cancel."""
+"""Execution on the engine itself, here and elsewhere: run, fall back, read, run again, cancel."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.api.far import elsewhere
+from tests.api.served import situation
 
 from provider_console.bootstrap import Situation, open_front_end
-from provider_console.console.console import Console
-from provider_console.sandbox import Fault, Sandbox, toml_text
+from provider_console.sandbox import Fault, Sandbox
 from provider_console.testing.operator import open_mode
 from provider_console.testing.workflow import Stage, Workflow, do, enter, expect, play, press, see, see_no
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.clock import WallClock
-from provider_console.tui.link import Preview
+from provider_console.tui.link import Opener, Preview
 from provider_console.tui.state import State
 from provider_console.tui.themes import load_themes
 
@@ -28,20 +28,26 @@ BRISK = {"engine": {"base_delay": 20, "max_delay": 40, "max_retries": 2}}
 """Delays that a test does not notice."""
 
 
+Engine = Callable[[Situation, Path], AbstractAsyncContextManager[Opener]]
+
+
 @asynccontextmanager
-async def living(home: Path, *, engine: Any = None, gap_s: float = 0.0) -> AsyncIterator[tuple[ConsoleApp, Sandbox]]:
-    """The terminal on an engine of its own, whose providers are sandbox servers."""
-    async with Sandbox(gap_s=gap_s) as sandbox:
-        (home / "config.toml").write_text(toml_text({**(engine or BRISK), **sandbox.tables}), "utf-8")
-        environ = {**os.environ, **sandbox.credentials, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+async def _here(place: Situation, _folder: Path) -> AsyncIterator[Opener]:
+    yield lambda: open_front_end("tui", place, grace_s=0.1)
 
-        @asynccontextmanager
-        async def opened() -> AsyncIterator[Console]:
-            async with open_front_end("tui", Situation(home=home, environ=environ), grace_s=0.1) as console:
-                yield console
 
-        app = ConsoleApp(opener=opened, preview=Preview(), clock=WallClock(), themes=load_themes([]))
-        yield app, sandbox
+@pytest.fixture(params=[pytest.param(_here, id="here"), pytest.param(elsewhere, id="elsewhere over TLS")])
+def at(request: pytest.FixtureRequest) -> Engine:
+    """Where the engine is: whoever sits at the terminal does not notice."""
+    engine: Engine = request.param
+    return engine
+
+
+@asynccontextmanager
+async def living(home: Path, at: Engine, *, gap_s: float = 0.0) -> AsyncIterator[tuple[ConsoleApp, Sandbox]]:
+    """The terminal on an engine whose providers are sandbox servers."""
+    async with Sandbox(gap_s=gap_s) as sandbox, at(situation(home, sandbox, **BRISK), home) as opener:
+        yield ConsoleApp(opener=opener, preview=Preview(), clock=WallClock(), themes=load_themes([])), sandbox
 
 
 def newest(claim: Callable[[Any], bool]) -> Callable[[State], bool]:
@@ -66,8 +72,8 @@ def fill(text: str, source: str, target: str) -> list[Any]:
     ]
 
 
-async def test_a_translation_is_run_falls_back_is_explained_copied_and_run_again(tmp_path: Path) -> None:
-    async with living(tmp_path) as (app, sandbox):
+async def test_a_translation_is_run_falls_back_is_explained_copied_and_run_again(tmp_path: Path, at: Engine) -> None:
+    async with living(tmp_path, at) as (app, sandbox):
         for name in ("openai", "deepl"):
             sandbox[name].faults.set(Fault("status", status=503), on="work")
         copied: list[str] = []
@@ -105,8 +111,8 @@ async def test_a_translation_is_run_falls_back_is_explained_copied_and_run_again
         assert "roja" not in copied[0]
 
 
-async def test_a_dry_run_shows_the_plan_and_calls_nobody(tmp_path: Path) -> None:
-    async with living(tmp_path) as (app, sandbox):
+async def test_a_dry_run_shows_the_plan_and_calls_nobody(tmp_path: Path, at: Engine) -> None:
+    async with living(tmp_path, at) as (app, sandbox):
         await play(
             Workflow(
                 "a dry run",
@@ -128,8 +134,8 @@ async def test_a_dry_run_shows_the_plan_and_calls_nobody(tmp_path: Path) -> None
         ] == []
 
 
-async def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(tmp_path: Path) -> None:
-    async with living(tmp_path) as (app, _sandbox):
+async def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(tmp_path: Path, at: Engine) -> None:
+    async with living(tmp_path, at) as (app, _sandbox):
         await play(
             Workflow(
                 "a form with mistakes",
@@ -155,8 +161,8 @@ async def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(t
         )
 
 
-async def test_one_key_cancels_what_runs_and_its_record_stays(tmp_path: Path) -> None:
-    async with living(tmp_path) as (app, sandbox):
+async def test_one_key_cancels_what_runs_and_its_record_stays(tmp_path: Path, at: Engine) -> None:
+    async with living(tmp_path, at) as (app, sandbox):
         for name in ("openai", "deepl", "libretranslate"):
             sandbox[name].faults.set(Fault("hang"), on="work")
         await play(
@@ -178,8 +184,8 @@ async def test_one_key_cancels_what_runs_and_its_record_stays(tmp_path: Path) ->
         )
 
 
-async def test_a_streamed_answer_is_read_while_it_arrives(tmp_path: Path) -> None:
-    async with living(tmp_path, gap_s=0.15) as (app, _sandbox):
+async def test_a_streamed_answer_is_read_while_it_arrives(tmp_path: Path, at: Engine) -> None:
+    async with living(tmp_path, at, gap_s=0.15) as (app, _sandbox):
         await play(
             Workflow(
                 "a stream",
@@ -200,8 +206,8 @@ async def test_a_streamed_answer_is_read_while_it_arrives(tmp_path: Path) -> Non
         )
 
 
-async def test_health_opens_the_form_of_what_the_selected_provider_does(tmp_path: Path) -> None:
-    async with living(tmp_path) as (app, _sandbox):
+async def test_health_opens_the_form_of_what_the_selected_provider_does(tmp_path: Path, at: Engine) -> None:
+    async with living(tmp_path, at) as (app, _sandbox):
         await play(
             Workflow(
                 "from health to a form",
@@ -221,11 +227,11 @@ async def test_health_opens_the_form_of_what_the_selected_provider_does(tmp_path
         )
 
 
-async def test_an_execution_of_an_earlier_start_is_opened_but_cannot_be_run_again(tmp_path: Path) -> None:
-    async with living(tmp_path) as (app, _sandbox):
+async def test_an_execution_of_an_earlier_start_is_opened_but_cannot_be_run_again(tmp_path: Path, at: Engine) -> None:
+    async with living(tmp_path, at) as (app, _sandbox):
         begin = [open_mode("execution"), *fill("The house is red.", "en", "es"), press("ctrl+r"), see("answered")]
         await play(Workflow("the first start", begin, size=(120, 40)), app)
-    async with living(tmp_path) as (app, _sandbox):
+    async with living(tmp_path, at) as (app, _sandbox):
         await play(
             Workflow(
                 "the second start",

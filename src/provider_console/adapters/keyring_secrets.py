@@ -32,6 +32,8 @@ AUDIT_KEY: Final = "audit-key"
 AUDIT_KEY_BYTES: Final = 32
 TOKEN_KEYS: Final = "token-keys"  # noqa: S105 - a name
 """The user name of the keys that sign access tokens."""
+ACCESS_TOKEN: Final = "token-for {}"  # noqa: S105 - a name
+"""The user name of a token for a console elsewhere, by its address."""
 
 LIMIT_S: Final = 5.0
 RETRY_S: Final = 30.0
@@ -239,6 +241,39 @@ class KeyringSecrets:
             lambda keyring: keyring.set_password(self._service, TOKEN_KEYS, text),
             doing="storing the keys of access tokens",
         )
+
+    async def access_token(self, address: str) -> Secret | None:
+        """The token that was kept for a console elsewhere; None where there is none.
+
+        Raises:
+            SecretsUnavailable: there is no keyring, or it does not answer.
+        """
+        name = ACCESS_TOKEN.format(address)
+        text = await self._call(
+            lambda keyring: keyring.get_password(self._service, name), doing=f"reading the token for {address}"
+        )
+        if not text:
+            return None
+        self._on_loaded(Secret(text))
+        return Secret(text)
+
+    async def keep_access_token(self, address: str, token: Secret | None) -> None:
+        """Store the token for a console elsewhere; None removes it.
+
+        Raises:
+            SecretsUnavailable: there is no keyring, or it refused.
+        """
+        name = ACCESS_TOKEN.format(address)
+
+        def keep(keyring: _Backend) -> None:
+            if token is not None:
+                keyring.set_password(self._service, name, token.reveal())
+            elif keyring.get_password(self._service, name) is not None:
+                keyring.delete_password(self._service, name)
+
+        if token is not None:
+            self._on_loaded(token)
+        await self._call(keep, doing=f"keeping the token for {address}")
 
     # --- reading --------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ class MemorySecrets:
         self._on_loaded = on_loaded
         self._audit_key = secrets.token_bytes(AUDIT_KEY_BYTES)
         self._token_keys: str | None = None
-        self._index: SecretIndex = _Index() if index is None else index
+        self._index: SecretIndex = MemoryIndex() if index is None else index
         self._keyring = {name: Secret(value) for name, value in (values or {}).items()}
         self._unnamed = set(self._keyring)
         self._environment = {name: Secret(value) for name, value in (environment or {}).items() if value}
@@ -155,7 +155,7 @@ class MemorySecrets:
             raise SecretsUnavailable(self.unusable)
 
 
-class _Index:
+class MemoryIndex:
     """`SecretIndex` where no usage store is at hand."""
 
     def __init__(self) -> None:

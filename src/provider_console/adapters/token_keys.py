@@ -7,10 +7,10 @@ import hashlib
 import os
 import re
 import secrets
-import stat
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from provider_console.adapters.private_file import read_private
 from provider_console.core.ports import SecretsUnavailable
 
 KEY_BYTES: Final = 32
@@ -110,22 +110,12 @@ class FileTokenKeys:
         return await self.read()
 
     def _read(self) -> str:
-        try:
-            descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
-            with os.fdopen(descriptor, "rb") as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    raise SecretsUnavailable(f"{self._path}: a key file is a regular file")
-                if os.name == "posix" and status.st_mode & 0o077:
-                    raise SecretsUnavailable(
-                        f"{self._path}: others can read the keys of access tokens; chmod 600 {self._path}"
-                    )
-                return file.read(FILE_BYTES + 1).decode("ascii", "replace")
-        except OSError as error:
-            raise SecretsUnavailable(
-                f"{self._path}: the keys of access tokens cannot be read ({error.strerror}); "
-                "make the file with: openssl rand -hex 32"
-            ) from error
+        return read_private(
+            self._path,
+            what="the keys of access tokens",
+            most=FILE_BYTES,
+            remedy="make the file with: openssl rand -hex 32",
+        )
 
     def _write(self, text: str) -> None:
         beside = self._path.with_name(f".{self._path.name}.new")

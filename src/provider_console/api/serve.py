@@ -111,7 +111,20 @@ async def serve(
     """
     address.check()
     context = _tls(address)
-    listener = _bound(address)
+    with _bound(address) as listener:
+        await _serve_on(listener, service, address, context, stop, started=started, grace_s=grace_s)
+
+
+async def _serve_on(
+    listener: socket.socket,
+    service: Service,
+    address: Address,
+    context: ssl.SSLContext | None,
+    stop: Stop,
+    *,
+    started: Callable[[int], None],
+    grace_s: float,
+) -> None:
     async with api(service, behind_proxy=address.behind_proxy) as app, asyncio.TaskGroup() as tasks:
         server = _Server(_configured(app, context))
         serving = tasks.create_task(server.serve(sockets=[listener]))

@@ -84,7 +84,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _command(words: Sequence[str]) -> str | None:
     """The first word that is neither an option nor an option's value."""
-    values = {"--log-level", "--role", "--theme"}
+    values = {"--connect", "--log-level", "--role", "--theme"}
     return next(
         (word for before, word in zip(("", *words), words, strict=False) if word[:1] != "-" and before not in values),
         None,
@@ -102,7 +102,8 @@ def _top_level(words: Sequence[str], name: str | None) -> int:
     width = max(map(len, COMMANDS))
     print("usage: provider-console [COMMAND] [options]\n\nKeeps AI and translation providers working.")
     print(
-        "Without a command it opens the terminal console: --theme NAME, --role admin, --log-level LEVEL.\n\ncommands:"
+        "Without a command it opens the terminal console: --theme NAME, --role admin, --log-level LEVEL;\n"
+        "with --connect https://HOST:PORT, that of an engine elsewhere.\n\ncommands:"
     )
     for command, line in COMMANDS.items():
         print(f"  {command:<{width}}  {line}")
@@ -114,14 +115,21 @@ def _top_level(words: Sequence[str], name: str | None) -> int:
 def _terminal(words: Sequence[str]) -> int:
     """Open the terminal console."""
     parser = _Parser(prog="provider-console", parents=[common_options()])
+    parser.add_argument(
+        "--connect", metavar="ADDRESS", help="an engine elsewhere, such as https://console.example:8750"
+    )
     parser.add_argument("--theme", help="a theme by name; `provider-console themes list` names them")
     try:
         arguments = parser.parse_args(words)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else USAGE
 
-    async def opened(arguments: argparse.Namespace, _output: Output) -> int:
-        return await open_terminal(arguments)
+    async def opened(arguments: argparse.Namespace, output: Output) -> int:
+        if arguments.connect is None:
+            return await open_terminal(arguments)
+        from provider_console.cli.connect import open_remote_terminal
+
+        return await open_remote_terminal(arguments, output)
 
     return _carry_out(Command(lambda _parser: None, opened, "provider-console"), arguments)
 

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from provider_console.console.access import ACTIONS, Role
 from provider_console.console.console import Console
+from provider_console.console.errors import BadRequest
 from provider_console.console.routes import Route
 from provider_console.console.views import ConfigView, ExecutionReport, View
 from provider_console.sdk.errors import ErrorClass
@@ -265,19 +266,29 @@ def _policy(policy: Policy) -> RetryPolicy:
     )
 
 
-def request_of(operation: Operation, *, dry_run: bool = False, stream: bool = False) -> ExecuteRequest:
-    """The request that asks for an operation."""
-    policy = operation.policy
+def request_for(
+    kind: str, payload: Mapping[str, Any], options: Mapping[str, Any], *, dry_run: bool = False, stream: bool = False
+) -> ExecuteRequest:
+    """The request that has the same asked of `Console.operation`: the other way round than `options_of`.
+
+    Raises:
+        BadRequest: there is no such option.
+    """
+    for key in options:
+        if key not in Operation.__struct_fields__:
+            raise BadRequest(f"unknown option {key!r}", field=key)
+    policy: RetryPolicy | None = options.get("policy")
+    deadline_s, providers = options.get("deadline_s"), options.get("providers")
     return ExecuteRequest(
-        operation=operation.kind,
-        payload=dict(operation.payload),
-        category=operation.category,
-        required_capabilities=list(operation.capabilities),
-        providers=None if operation.providers is None else list(operation.providers),
-        max_providers=operation.max_providers,
-        deadline=None if operation.deadline_s is None else operation.deadline_s * 1000,
-        wait=operation.wait,
-        idempotent=operation.idempotent,
+        operation=kind,
+        payload=dict(payload),
+        category=options.get("category"),
+        required_capabilities=list(options.get("capabilities") or ()),
+        providers=None if providers is None else list(providers),
+        max_providers=options.get("max_providers"),
+        deadline=None if deadline_s is None else deadline_s * 1000,
+        wait=bool(options.get("wait")),
+        idempotent=options.get("idempotent"),
         policy=None
         if policy is None
         else Policy(
@@ -287,16 +298,23 @@ def request_of(operation: Operation, *, dry_run: bool = False, stream: bool = Fa
             classes=None if policy.classes is None else sorted(policy.classes),
             swift=policy.swift,
         ),
-        reference=operation.reference,
+        reference=options.get("reference"),
         dry_run=dry_run,
         stream=stream,
     )
 
 
+def request_of(operation: Operation, *, dry_run: bool = False, stream: bool = False) -> ExecuteRequest:
+    """The request that asks for an operation."""
+    return request_for(
+        operation.kind, operation.payload, msgspec.structs.asdict(operation), dry_run=dry_run, stream=stream
+    )
+
+
 def operation_of(request: ExecuteRequest) -> Operation:
     """The operation of a request that a console has checked: what `POST /operations` answers."""
-    options = options_of(request)
-    return Operation(kind=request.operation, payload=request.payload, **{"category": "", "idempotent": True, **options})
+    options = {"category": "", "idempotent": True, "stream": request.stream, **options_of(request)}
+    return Operation(kind=request.operation, payload=request.payload, **options)
 
 
 class StreamedText(View, frozen=True, kw_only=True):

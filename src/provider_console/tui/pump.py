@@ -70,10 +70,17 @@ class Pump:
         """Told together with what they changed: one frame for both."""
 
     async def run(self) -> None:
-        """Listen and read until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen())
-            tasks.create_task(self._read())
+        """Listen and read until cancelled.
+
+        Raises:
+            ConsoleError: the console will tell of nothing more, such as one elsewhere whose token has ended.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen())
+                tasks.create_task(self._read())
+        except* ConsoleError as errors:
+            raise errors.exceptions[0] from None
 
     async def _listen(self) -> None:
         async for event in self._console.events():

@@ -1,0 +1,1 @@
+"""The same `Console`, of an engine that runs elsewhere: over its HTTP API."""
