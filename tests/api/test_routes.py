@@ -32,7 +32,7 @@ BODIES: Final[dict[str, Any]] = {
     "set_config": {"key": "engine.max_retries", "value": 4},
     "validate_config": {"text": "[engine]\nmax_retries = 3"},
     "set_plugin_enabled": {"enabled": True},
-    "edited_config": {"key": "engine.max_retries", "value": 4},
+    "edited_config": {"changes": {"engine.max_retries": 4}},
     "config_impact": {"text": "[engine]\nmax_retries = 3"},
     "restore_config": {"revisionId": 1},
     "set_secret": {"value": "a-value-of-a-test"},
@@ -44,6 +44,7 @@ PLACES: Final = {
     "alert_id": ULID,
     "token_id": ULID,
     "name": "SOME_KEY",
+    "revision_id": "1",
 }
 STATUSES: Final = {
     "adopt_provider": 400,  # it is configured already

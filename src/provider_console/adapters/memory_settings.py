@@ -109,8 +109,8 @@ class MemorySettings:
         )
         return loaded
 
-    async def edited(self, key: str, value: object) -> str:
-        """The text with one dotted key set (None removes it), comments kept.
+    async def edited(self, key: str, value: object, *, text: str | None = None) -> str:
+        """The text, or the one given, with one dotted key set (None removes it), comments kept.
 
         Raises:
             SettingsInvalid: the key is not one, or the text cannot take the change.
@@ -119,7 +119,7 @@ class MemorySettings:
             path = split_key(key)
         except ValueError as error:
             raise SettingsInvalid(FILE, [SettingsProblem(message=str(error))]) from error
-        return toml_edit.edited(self._text, path, value, file=FILE)
+        return toml_edit.edited(self._text if text is None else text, path, value, file=FILE)
 
     async def revisions(self, *, limit: int = 50) -> Sequence[Revision]:
         """Newest first."""

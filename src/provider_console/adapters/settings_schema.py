@@ -193,7 +193,7 @@ def _described(kind: inspect.Type, key: str, *, depth: int) -> Iterator[SettingI
             if opens(field.type):
                 yield from _described(field.type, name, depth=depth + 1)
             else:
-                yield _info(field, name)
+                yield info_of(field, name)
     elif isinstance(bare, inspect.DictType):
         yield from _described(bare.value_type, f"{key}.NAME", depth=depth + 1)
     else:
@@ -211,7 +211,8 @@ def opens(kind: inspect.Type) -> bool:
     return inner is not None and opens(inner)
 
 
-def _info(field: inspect.Field, key: str) -> SettingInfo:
+def info_of(field: inspect.Field, key: str) -> SettingInfo:
+    """What a field of a table says of the setting at a key."""
     peeled = peel(field.type)
     bare = peeled.kind
     default = default_of(field)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from provider_console.adapters.settings_schema import default_of, expected, kinds, opens, peel
+from provider_console.adapters.settings_schema import expected, info_of, kinds, opens, peel
 from provider_console.core.ports import SettingValue
 from provider_console.core.settings import TABLES, Settings
 from provider_console.sdk.context import SettingsSection
@@ -43,13 +43,16 @@ def _values(kind: inspect.Type, key: str, value: Any) -> Iterator[SettingValue]:
 
 
 def _value(field: inspect.Field, key: str, value: Any) -> SettingValue:
-    peeled = peel(field.type)
-    default = default_of(field)
+    info = info_of(field, key)
     return SettingValue(
         key=key,
         value=msgspec.to_builtins(value, enc_hook=str),
-        default=msgspec.to_builtins(default, enc_hook=str),
-        unit=peeled.unit,
-        allowed=expected(field.type, default),
-        description=peeled.description,
+        default=info.default,
+        unit=info.unit,
+        allowed=info.expected,
+        description=info.description,
+        type=info.type,
+        minimum=info.minimum,
+        maximum=info.maximum,
+        choices=info.choices,
     )

@@ -168,8 +168,10 @@ class TomlSettings:
             lock.free()
         return loaded
 
-    async def edited(self, key: str, value: object) -> str:
-        """The file's text with one dotted key set (None removes it), comments and order kept; not yet saved.
+    async def edited(self, key: str, value: object, *, text: str | None = None) -> str:
+        """The file's text, or the one given, with one dotted key set (None removes it), comments and order kept.
+
+        Nothing is saved.
 
         Raises:
             SettingsInvalid: the key is not one, or the text cannot take the change.
@@ -178,7 +180,8 @@ class TomlSettings:
             path = split_key(key)
         except ValueError as error:
             raise SettingsInvalid(str(self._file), [SettingsProblem(message=str(error))]) from error
-        text, _ = await self.text()
+        if text is None:
+            text, _ = await self.text()
         return await asyncio.to_thread(toml_edit.edited, text, path, value, file=str(self._file))
 
     async def revisions(self, *, limit: int = 50) -> Sequence[Revision]:

@@ -42,6 +42,7 @@ _FURTHER: Final[Mapping[str, tuple[int, ...]]] = {
     "set_plugin_enabled": (404, 409, 422),
     "set_config": (409, 422),
     "replace_config": (412, 422, 428),
+    "revision_text": (404, 422),
     "restore_config": (404, 409, 422),
     "validate_config": (422,),
     "config_text": (422,),

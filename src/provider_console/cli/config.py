@@ -114,7 +114,7 @@ async def _set(console: Console, arguments: argparse.Namespace, output: Output) 
     if arguments.unset == (arguments.value is not None):
         raise BadRequest("config set takes a key and a value, or a key and --unset", field="value")
     value, within_s = None if arguments.unset else parse_value(arguments.value), _within_s(arguments)
-    impact = await console.config_impact(await console.edited_config(arguments.key, value))
+    impact = await console.config_impact(await console.edited_config({arguments.key: value}))
     show(impact, output, diff=False)
     view = await console.set_config(arguments.key, value, confirm_within_s=within_s)
     if output.json:

@@ -100,6 +100,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "replace_config": _CHANGE,
     "confirm_config": _CHANGE,
     "config_history": _READ,
+    "revision_text": _READ,
     "restore_config": _CHANGE,
     "secrets": _SEE,
     "secret_backend": _SEE,

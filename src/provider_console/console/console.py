@@ -217,8 +217,8 @@ class Console(Protocol):
         """What a configuration would mean, without using it."""
         ...
 
-    async def edited_config(self, key: str, value: object) -> str:
-        """The configuration file's text with one dotted key set (None removes it), comments kept; nothing is saved."""
+    async def edited_config(self, changes: Mapping[str, Any]) -> str:
+        """The configuration file's text with dotted keys set (None removes one), comments kept; nothing is saved."""
         ...
 
     async def config_impact(self, text: str) -> ConfigImpact:
@@ -245,6 +245,10 @@ class Console(Protocol):
 
     async def config_history(self, *, limit: int = 50) -> Sequence[RevisionView]:
         """Versions, newest first."""
+        ...
+
+    async def revision_text(self, revision_id: int) -> str:
+        """The whole text of an earlier version."""
         ...
 
     async def restore_config(self, revision_id: int) -> ConfigView:

@@ -61,6 +61,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("PATCH", f"{PREFIX}/config", "set_config"),
     Route("GET", f"{PREFIX}/config/text", "config_text", special="config_text"),
     Route("GET", f"{PREFIX}/config/history", "config_history"),
+    Route("GET", f"{PREFIX}/config/history/{{revision_id}}", "revision_text", named="text"),
     Route("POST", f"{PREFIX}/config/validate", "validate_config"),
     Route("POST", f"{PREFIX}/config/edited", "edited_config", named="text"),
     Route("POST", f"{PREFIX}/config/impact", "config_impact"),

@@ -369,7 +369,10 @@ class AlertRuleView(View, frozen=True, kw_only=True):
 
 
 class SettingView(View, frozen=True, kw_only=True):
-    """One setting: what it is, what it may be, and where its value came from."""
+    """One setting: what it is, what it may be, and where its value came from.
+
+    `allowed` says it in words; `type`, the inclusive bounds and `choices` say it to a form.
+    """
 
     key: str
     value: Any
@@ -378,6 +381,10 @@ class SettingView(View, frozen=True, kw_only=True):
     unit: str | None = None
     allowed: str = ""
     description: str = ""
+    type: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str | int, ...] = ()
 
 
 class TrialView(View, frozen=True, kw_only=True):

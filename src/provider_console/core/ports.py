@@ -690,6 +690,10 @@ class SettingValue(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None = None
     allowed: str = ""
     description: str = ""
+    type: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str | int, ...] = ()
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
@@ -749,8 +753,8 @@ class SettingsStore(Protocol):
         """
         ...
 
-    async def edited(self, key: str, value: object) -> str:
-        """The file's text with one dotted key set (None removes it), comments kept."""
+    async def edited(self, key: str, value: object, *, text: str | None = None) -> str:
+        """The file's text, or the one given, with one dotted key set (None removes it), comments kept."""
         ...
 
     async def revisions(self, *, limit: int = 50) -> Sequence[Revision]:

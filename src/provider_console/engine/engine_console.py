@@ -476,9 +476,9 @@ class EngineConsole:
         """See `Console.validate_config`."""
         return await self._engine.desk.validate(text, file=file)
 
-    async def edited_config(self, key: str, value: object) -> str:
+    async def edited_config(self, changes: Mapping[str, Any]) -> str:
         """See `Console.edited_config`."""
-        return await self._engine.desk.edited(key, value)
+        return await self._engine.desk.edited(changes)
 
     async def config_impact(self, text: str) -> ConfigImpact:
         """See `Console.config_impact`."""
@@ -505,6 +505,10 @@ class EngineConsole:
     async def config_history(self, *, limit: int = 50) -> Sequence[RevisionView]:
         """See `Console.config_history`."""
         return await self._engine.desk.history(limit=limit)
+
+    async def revision_text(self, revision_id: int) -> str:
+        """See `Console.revision_text`."""
+        return await self._engine.desk.revision_text(revision_id)
 
     async def restore_config(self, revision_id: int) -> ConfigView:
         """See `Console.restore_config`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -148,14 +148,18 @@ class SettingsDesk:
         except SettingsInvalid as error:
             raise ConfigurationInvalid(str(error).splitlines()) from error
 
-    async def edited(self, key: str, value: object) -> str:
-        """The file's text with one key set; nothing is saved.
+    async def edited(self, changes: Mapping[str, object]) -> str:
+        """The file's text with some keys set; nothing is saved.
 
         Raises:
             BadRequest, ConfigurationInvalid
         """
+        text, _ = await self.text()
+        key = ""
         try:
-            text = await self._store.edited(key, value)
+            for key, value in changes.items():
+                text = await self._store.edited(key, value, text=text)
+            # Only together: a lower bound may move with the upper one.
             self._store.validate(text, self._sections, file=self._file)
         except SettingsInvalid as error:
             raise _refused(error, key) from error
@@ -252,15 +256,30 @@ class SettingsDesk:
             for r in revisions
         ]
 
+    async def revision_text(self, revision_id: int) -> str:
+        """The text of an earlier version.
+
+        Raises:
+            NotFound: there is no such version. StorageUnavailable
+        """
+        return (await self._revision(revision_id)).text
+
     async def restore(self, revision_id: int) -> ConfigView:
         """Make an earlier version the one in force.
 
         Raises:
-            BadRequest: there is no such version. ConfigurationInvalid: it would no longer be valid.
+            NotFound: there is no such version. ConfigurationInvalid: it would no longer be valid. StorageUnavailable
         """
-        for revision in await self._store.revisions(limit=10_000):
+        return await self._restored(await self._revision(revision_id))
+
+    async def _revision(self, revision_id: int) -> Revision:
+        try:
+            revisions = await self._store.revisions(limit=10_000)
+        except StoreUnavailable as error:
+            raise StorageUnavailable(str(error)) from error
+        for revision in revisions:
             if revision.id == revision_id:
-                return await self._restored(revision)
+                return revision
         raise NotFound(
             f"there is no revision {revision_id}; provider-console config history lists them", field="revision_id"
         )
@@ -292,6 +311,10 @@ class SettingsDesk:
                     unit=info.unit,
                     allowed=info.allowed,
                     description=info.description,
+                    type=info.type,
+                    minimum=info.minimum,
+                    maximum=info.maximum,
+                    choices=info.choices,
                 )
                 for info in self._store.values(loaded, self._sections)
             ),

@@ -66,6 +66,7 @@ class ConsoleApp(TypingAhead):
         Binding("question_mark", "help", "help", key_display="?", tooltip="the keys of this screen"),
         Binding("ctrl+p", "command_palette", "commands", tooltip="every action by name", priority=True),
         Binding("D", "doctor", "doctor", show=False, tooltip="what is wrong, and the command that mends it"),
+        Binding("K", "keep_change", "keep change", tooltip="keep the configuration that is on trial"),
         Binding("r", "open_again", "try again", tooltip="open the engine again"),
         Binding("q", "quit", "quit", show=False, tooltip="leave the console; what runs is recorded"),
         Binding("ctrl+q", "quit", "quit", show=False, system=True, priority=True),
@@ -142,8 +143,22 @@ class ConsoleApp(TypingAhead):
         self.open(self._opener)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Opening again is for an engine that could not be opened."""
+        """Opening again is for an engine that could not be opened, keeping for what is on trial."""
+        if action == "keep_change":
+            return self.state.config is not None and self.state.config.trial is not None
         return action != "open_again" or (self.state.failure is not None and not self.state.open)
+
+    def action_keep_change(self) -> None:
+        """Keep the change that is on trial."""
+
+        async def kept() -> None:
+            view = await self.link.console.confirm_config()
+            self.change(Read(self.clock.wall(), {"config": view}))
+            self.notify("the change is kept", markup=False)
+
+        screen = self.screen
+        if isinstance(screen, ConsoleScreen):
+            screen.ask(kept())
 
     # --- state --------------------------------------------------------------------------------------------------
 

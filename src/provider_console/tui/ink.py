@@ -27,6 +27,8 @@ class Span(NamedTuple):
     ink: str = "text"
     bold: bool = False
     underline: bool = False
+    paper: str = ""
+    """What it is written on: `add` or `del` in a difference; empty is the page."""
 
 
 Line = tuple[Span, ...]

@@ -12,6 +12,7 @@ TITLES: Final = (
     ("health", "Health"),
     ("execution", "Execution"),
     ("analytics", "Analytics"),
+    ("config", "Config"),
     ("activity", "Activity"),
     ("plugins", "Plugins"),
 )
@@ -36,5 +37,11 @@ NEEDS: Final = {
     "switch_plugin": "set_plugin_enabled",
     "doctor": "doctor",
     "examine": "doctor",
+    "edit": "set_config",
+    "unset": "set_config",
+    "review": "replace_config",
+    "save": "replace_config",
+    "save_on_trial": "replace_config",
+    "keep_change": "confirm_config",
 }
 """The console's method behind an action; what is not listed needs none."""

@@ -66,6 +66,8 @@ class Pump:
         self._wanted = {"figures", "recent"}
         """What of it is read at the next slow read."""
         self._counts = False
+        self._trial = False
+        """Whether a change is on trial: another console may confirm it, and no event tells of that."""
         self._checks: list[events.HealthChecked] = []
         """Told together with what they changed: one frame for both."""
 
@@ -105,6 +107,7 @@ class Pump:
                 | events.PluginQuarantined()
                 | events.SettingsReloaded()
                 | events.SettingsRejected()
+                | events.SettingsTakenBack()
                 | events.Gap()
             ):
                 self._everything = True
@@ -158,10 +161,17 @@ class Pump:
             self._tell(checked)
 
     async def _whole_map(self) -> dict[str, Any]:
+        return {
+            **await self._configuration(),
+            "health": await self._console.health(),
+        }
+
+    async def _configuration(self) -> Mapping[str, Any]:
         config = await self._console.config()
+        self._trial = config.trial is not None
         set_now = {setting.key: setting.value for setting in config.settings}
         return {
-            "health": await self._console.health(),
+            "config": config,
             "plugins_off": frozenset(set_now.get("plugins.disabled") or ()),
             "config_problem": config.problem,
             **{name: set_now[key] for name in SHOWN if (key := f"appearance.{name}") in set_now},
@@ -212,6 +222,8 @@ class Pump:
 
     async def _read_slowly(self) -> None:
         fields: dict[str, Any] = {}
+        if self._trial:
+            fields |= await self._configuration()
         if self._counts:
             # When the next check is due, and how many are in which state.
             self._counts = False

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         AuditEntry,
         AuditVerdict,
         CheckView,
+        ConfigView,
         CoverageEntry,
         ExecutionReport,
         ExecutionSummary,
@@ -193,6 +194,7 @@ class State:
     verified: Verified | None = None
     log: tuple[LogLine, ...] = ()
     """The newest lines of the console's log, newest last, once somebody looked."""
+    config: ConfigView | None = None
     config_problem: str | None = None
     store_problem: str | None = None
     survey: SurveyView | None = None
@@ -579,6 +581,12 @@ def _reloaded(event: events.SettingsReloaded, state: State) -> State:
 def _rejected(event: events.SettingsRejected, state: State) -> State:
     state = replace(state, config_problem=event.problem)
     return _happened(state, Happening(event.at, "console", "console", event.problem, HealthState.UNHEALTHY))
+
+
+@_apply.register
+def _taken_back(event: events.SettingsTakenBack, state: State) -> State:
+    words = f"{event.reason} was taken back · {event.why}"
+    return _happened(state, Happening(event.at, "console", "console", words, HealthState.DEGRADED))
 
 
 @_apply.register

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from tests.tui.workflows import activity, analytics, execution, firstrun, health, plugins, states
+from tests.tui.workflows import activity, analytics, config, execution, firstrun, health, plugins, states
 from textual.app import App
 
 from provider_console.testing.workflow import Workflow
@@ -18,4 +18,5 @@ WORKFLOWS: Final[Sequence[tuple[Workflow, Callable[[], App[Any]]]]] = (
     *analytics.ALL,
     *activity.ALL,
     *plugins.ALL,
+    *config.ALL,
 )

@@ -10,8 +10,8 @@ from provider_console.console.events import AlertFired
 from provider_console.console.views import HealthState
 from provider_console.console.words import clean_text
 from provider_console.tui.glyphs import Glyphs
-from provider_console.tui.ink import Line, Span, head, left, line, muted, row, wrap
-from provider_console.tui.pages.words import clock, plural
+from provider_console.tui.ink import Line, Span, head, key, left, line, muted, row, wrap
+from provider_console.tui.pages.words import clock, duration, plural, wall
 from provider_console.tui.state import State
 
 MINIMUM: Final = (60, 16)
@@ -88,6 +88,14 @@ def banners(state: State, width: int, glyphs: Glyphs) -> list[Line]:
             muted(f"{more} The last good configuration stays in force."),
         )
         lines += _banner(Span(f"{glyphs.unhealthy} {place}", "bad", bold=True), said, width, margin)
+    trial = None if state.config is None else state.config.trial
+    if trial is not None:
+        left_s = max(0.0, (wall(trial.until) or state.now) - state.now)
+        said = line(
+            f"{trial.reason} by {trial.author}.", key(" K"), muted(" keeps it; else it is taken back by itself.")
+        )
+        title = f"{glyphs.degraded} on trial, {duration(left_s * 1000)} left"
+        lines += _banner(Span(title, "warn", bold=True), said, width, margin)
     if state.store_problem:
         said = line(f"{state.store_problem}.", muted(" The rest goes on; rows wait in memory."))
         lines += _banner(Span(f"{glyphs.degraded} nothing is recorded", "warn", bold=True), said, width, margin)

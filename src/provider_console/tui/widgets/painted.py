@@ -19,7 +19,7 @@ class Painted(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._inks: dict[tuple[str, bool, bool, bool], Style] = {}
+        self._inks: dict[tuple[str, bool, bool, str, bool], Style] = {}
 
     def notify_style_update(self) -> None:
         """Forget the styles of the theme before."""
@@ -36,11 +36,12 @@ class Painted(Widget):
         return Strip(segments, width)
 
     def _style(self, span: Span, *, selected: bool) -> Style:
-        wanted = (span.ink, span.bold, span.underline, selected)
+        wanted = (span.ink, span.bold, span.underline, span.paper, selected)
         style = self._inks.get(wanted)
         if style is None:
             colours = self.app.theme_variables
-            paper = Color.parse(colours["pc-sel"]) if selected else self.background_colors[1]
+            token = "sel" if selected else span.paper
+            paper = Color.parse(colours[f"pc-{token}"]) if token else self.background_colors[1]
             ink = Color.parse(colours[f"pc-{span.ink}"])
             style = Style(
                 color=ink.rich_color, bgcolor=paper.rich_color, bold=span.bold or None, underline=span.underline or None

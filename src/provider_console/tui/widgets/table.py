@@ -108,6 +108,11 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         """The rows' keys from the top."""
         return [row.key for row in self._rows]
 
+    def line_of(self, key: str) -> int | None:
+        """The line of the widget on which a row is now, whether it is in sight or not; None where it is not there."""
+        line = self._line_of.get(key)
+        return None if line is None else line + self._head - int(self.scroll_y)
+
     @property
     def _head(self) -> int:
         return len(self._heading)

@@ -1,0 +1,440 @@
+"""Config: what is set, and what happens if I change it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input
+
+from provider_console.console.errors import BadRequest, ConfigurationInvalid
+from provider_console.console.views import SettingView
+from provider_console.tui.ink import BLANK, Line, Span, line, muted
+from provider_console.tui.pages import config
+from provider_console.tui.pages.unsaved import Unsaved, Written
+from provider_console.tui.pages.values import Mistyped, allowed, editable, read, shown, typed_of, words_of
+from provider_console.tui.screens.base import ConsoleScreen
+from provider_console.tui.widgets.filter import Filter
+from provider_console.tui.widgets.keys import Key, Keys
+from provider_console.tui.widgets.lines import Lines
+from provider_console.tui.widgets.setting import Field
+from provider_console.tui.widgets.table import Row, Table
+
+SHORT: Final = 30
+"""Below so many rows the blanks, the rules and the difference go."""
+NARROW: Final = 100
+"""Below so many columns a field has less room."""
+WHILE_EDITING: Final = frozenset({"edit", "leave", "next", "walk"})
+"""What the keys of the screen do while a value is typed."""
+
+
+class ConfigScreen(ConsoleScreen):
+    """Sections at the left, settings at the right, and what is not saved below."""
+
+    MODE = "config"
+    CSS_PATH = "config.tcss"
+    AUTO_FOCUS = "#settings"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "edit", "edit", key_display="enter", tooltip="change the value of the selected setting"),
+        Binding("escape", "leave", "put back", key_display="esc", tooltip="leave the field; clear the filter"),
+        Binding("ctrl+s", "review", "save", key_display="ctrl+s", tooltip="look at every change, and save or discard"),
+        Binding("u", "unset", "default", tooltip="take the selected setting out of the file"),
+        Binding("z", "put_back", "put back", tooltip="forget what was typed for the selected setting"),
+        Binding("slash", "filter", "filter", key_display="/", tooltip="show the settings of all sections that match"),
+        Binding("left,right", "cross", "sections", key_display="← →", tooltip="to the sections, and to the settings"),
+        Binding("tab", "next", "next", show=False, tooltip="to the other list; from a field to the next setting"),
+        Binding("down", "walk(1)", "down", show=False, tooltip="accept, and go to the next setting"),
+        Binding("up", "walk(-1)", "up", show=False, tooltip="accept, and go to the setting before"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unsaved = Unsaved()
+        self._written = Written()
+        self._read_for: tuple[object, ...] = ()
+        self._needle = ""
+        self._section = ""
+        self._editing: str | None = None
+        self._wrong: tuple[str, str] | None = None
+        """What was typed last and why it cannot be the value."""
+        self._rows: list[Row] = []
+        self._rows_of: tuple[object, ...] = ()
+
+    def body(self) -> ComposeResult:
+        """Headline, filter, the two lists, and what is below them."""
+        glyph = self.glyphs.cursor
+        yield Lines(id="headline")
+        yield Filter(id="filter")
+        with Horizontal(id="panes"):
+            yield Table(id="sections", cursor_glyph=glyph)
+            with Vertical(id="right"):
+                yield Table(id="settings", cursor_glyph=glyph)
+        yield Lines(id="under")
+
+    # --- showing ------------------------------------------------------------------------------------------------
+
+    @property
+    def _short(self) -> bool:
+        return self.size.height < SHORT
+
+    @property
+    def _sections(self) -> Table:
+        return self.query_one("#sections", Table)
+
+    @property
+    def _settings(self) -> Table:
+        return self.query_one("#settings", Table)
+
+    @property
+    def selected(self) -> SettingView | None:
+        """The setting under the cursor."""
+        return config.settings_of(self.state.config).get(self._settings.cursor or "")
+
+    def show(self) -> None:
+        """Put the state on the screen."""
+        state, glyphs = self.state, self.glyphs
+        self._read_written()
+        names = config.sections(state)
+        if self._section not in names:
+            self._section = names[0]
+        found = config.entries(state, self._section, self._needle)
+        self.query_one("#headline", Lines).show(partial(self._top, len(found)))
+        sections = self._sections
+        sections.styles.width = config.section_width(self.size.width)
+        sections.fill(
+            [Row(name, partial(self._section_row, name)) for name in names],
+            lambda width: config.sections_header(width, glyphs, ruled=not self._short),
+        )
+        self._fill(found)
+        head = 1 if self._short else 2
+        rows = len(self._rows) + len({row.group for row in self._rows}) - 1
+        self.query_one("#panes").styles.max_height = head + max(len(names), rows)
+        self.query_one("#under", Lines).show(self._under)
+        self._place_field()
+
+    def _fill(self, found: Sequence[SettingView]) -> None:
+        wanted = (tuple(each.key for each in found), bool(self._needle))
+        if wanted != self._rows_of:
+            self._rows_of = wanted
+            groups = list(dict.fromkeys(config.group_of(each) for each in found))
+            self._rows = [
+                Row(each.key, partial(self._setting_row, each.key), groups.index(config.group_of(each)))
+                for each in found
+            ]
+        self._settings.fill(self._rows, lambda width: config.header(width, self.glyphs, ruled=not self._short))
+
+    def _top(self, found: int, width: int, _height: int) -> Sequence[Line]:
+        lines = [*config.headline(self.state, self.unsaved, found, self._needle, width), BLANK]
+        return lines if self._short else [BLANK, *lines]
+
+    def _section_row(self, name: str, width: int, selected: bool) -> Line:  # noqa: FBT001 - the table's own call
+        return config.section_row(name, self.unsaved, width, self.glyphs, selected=selected)
+
+    def _setting_row(self, key: str, width: int, selected: bool) -> Line:  # noqa: FBT001 - the table's own call
+        setting = config.settings_of(self.state.config)[key]
+        return config.setting_row(
+            setting, self.state, self.unsaved, width, self.glyphs, selected=selected, whole=bool(self._needle)
+        )
+
+    def _under(self, width: int, _height: int) -> Sequence[Line]:
+        setting = self.selected
+        at = (1 if width < 100 else 2) if self._short else config.section_width(width)
+        lines = [] if self._short else [BLANK]
+        if setting is not None:
+            wrong = None if self._wrong is None else self._wrong[1]
+            lines += config.explained(setting, self.state, self._written, at, width, wrong=wrong)
+        room = self.size.height - 8 - min(len(self._rows) + 2, 14) - len(lines)
+        if not self._short:
+            lines += config.what_changes(self.unsaved, self.state, at, width, room, self.glyphs)
+        return [*lines, BLANK]
+
+    def _read_written(self) -> None:
+        """Have the file read anew, where it is another one by now; what is not saved is looked at anew, too."""
+        view = self.state.config
+        if view is None or self._read_for == (view.revision, view.problem):
+            return
+        self._read_for = (view.revision, view.problem)
+
+        async def read_it() -> None:
+            self._written = Written.of(*await self.link.console.config_text())
+            self._recount()
+            self.show()
+
+        self.ask(read_it(), group="written", quietly=True)
+
+    # --- moving -------------------------------------------------------------------------------------------------
+
+    def on_table_highlighted(self, message: Table.Highlighted) -> None:
+        """Another section, or another setting."""
+        if message.table is self._sections and message.key is not None and message.key != self._section:
+            self._leave_field()
+            self._section = message.key
+            self.show()
+        elif message.table is self._settings:
+            if self._editing is not None and message.key != self._editing:
+                self._leave_field()
+            self.query_one("#under", Lines).show(self._under)
+        self.show_keys()
+
+    def on_table_chosen(self, message: Table.Chosen) -> None:
+        """A row was clicked twice."""
+        if message.table is self._settings:
+            self.action_edit()
+
+    def action_cross(self) -> None:
+        """To the other list."""
+        (self._settings if self._sections.has_focus else self._sections).focus()
+
+    def action_next(self) -> None:
+        """From a field to the next setting, else to the other list."""
+        if self._editing is not None:
+            self.action_walk(1)
+        else:
+            self.focus_next()
+
+    def action_walk(self, rows: int) -> None:
+        """Accept what was typed, and go on."""
+        if self._editing is None or self._accept():
+            self._settings.action_move(rows)
+
+    def action_filter(self) -> None:
+        """Type a filter over all settings."""
+        self.query_one(Filter).open()
+
+    def on_filter_changed(self, message: Filter.Changed) -> None:
+        """Another filter."""
+        self._needle = message.text.strip()
+        self.show()
+
+    def action_leave(self) -> None:
+        """Leave the field and what was typed in it; else show all settings."""
+        if self._editing is not None:
+            self._close_field()
+        elif self._needle:
+            self.query_one(Filter).action_clear()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a value is typed, keys are about it; what is not there cannot be saved or put back."""
+        if not self.is_mounted:
+            return super().check_action(action, parameters)
+        if self._editing is not None:
+            return action in WHILE_EDITING or action == "help"
+        setting = self.selected
+        if (action == "review" and not self.unsaved) or (
+            action == "put_back" and (setting is None or setting.key not in self.unsaved.changes)
+        ):
+            return False
+        if action == "leave":
+            return bool(self._needle)
+        return super().check_action(action, parameters)
+
+    def label(self, binding: Binding) -> str:
+        """What leaves nothing to put back shows all."""
+        return "show all" if binding.action == "leave" else super().label(binding)
+
+    def show_keys(self) -> None:
+        """While a value is typed, keys are about it: those of the field itself come first."""
+        setting = self.selected if self._editing is not None else None
+        if setting is None:
+            super().show_keys()
+            return
+        keys = [
+            Key("enter", "accept", "edit"),
+            Key("esc", f"put back {shown(setting.value)[:20]}", "leave"),
+            Key("tab", "accept, next", "next"),
+        ]
+        self.query_one(Keys).show([*keys, Key("← →", "choose", "")] if words_of(setting) else keys, None)
+
+    # --- editing ------------------------------------------------------------------------------------------------
+
+    def action_edit(self) -> None:
+        """Change the selected setting; where a field is open, accept what was typed."""
+        if self._editing is not None:
+            self._accept()
+            return
+        setting = self.selected
+        if self._sections.has_focus:
+            self._settings.focus()
+        elif setting is not None and not editable(setting):
+            self.tell(f"{setting.key} is a list of tables; change it in the file", well=False)
+        elif setting is not None:
+            self._open_field(setting)
+
+    def _open_field(self, setting: SettingView) -> None:
+        value = self.unsaved.changes.get(setting.key, setting.value)
+        words = words_of(setting)
+        field = Field(
+            setting.key,
+            setting.key if self._needle else setting.key.partition(".")[2],
+            self._note(setting, None),
+            typed=(shown(value) if words else typed_of(value)),
+            words=words,
+            cursor_glyph=self.glyphs.cursor,
+        )
+        self._editing, self._wrong = setting.key, None
+
+        async def put() -> None:
+            await self.query_one("#right").mount(field)
+            self._place_field()
+            field.control.focus()
+            self.show_keys()
+
+        self.call_next(put)
+
+    def _field(self) -> Field | None:
+        fields = self.query(Field)
+        return fields.first() if fields else None
+
+    def _place_field(self) -> None:
+        """Keep the field on the row of its setting."""
+        field, row = self._field(), None if self._editing is None else self._settings.line_of(self._editing)
+        if field is not None and row is not None:
+            field.styles.offset = (0, row)
+            field.set_class(self.size.width < NARROW, "-narrow")
+
+    def _note(self, setting: SettingView, wrong: str | None) -> Line:
+        if wrong is not None:
+            return line(Span(f"{self.glyphs.failed} {wrong}", "bad"))
+        return line(muted(f"was {shown(setting.value)} · {allowed(setting)} "), Span("ok", "ok"))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say at once whether what is typed could be the value."""
+        event.stop()
+        self._look_at_field()
+
+    def on_words_changed(self) -> None:
+        """Another choice."""
+        self._look_at_field()
+
+    def _look_at_field(self) -> None:
+        field, setting = self._field(), self.selected
+        if field is None or setting is None or setting.key != self._editing:
+            return
+        typed = field.typed
+        self._wrong = None
+        try:
+            value = read(setting, typed)
+        except Mistyped as error:
+            self._say(field, setting, typed, str(error))
+            return
+        self._say(field, setting, typed, None)
+
+        async def asked() -> None:
+            # Patterns and settings that contradict each other: the whole configuration is tried.
+            problem = await self._refusal({**self.unsaved.changes, setting.key: value}, setting.key)
+            if problem is not None and field.is_attached and field.typed == typed:
+                self._say(field, setting, typed, problem)
+
+        self.run_worker(asked(), group="typed", exclusive=True)
+
+    def _say(self, field: Field, setting: SettingView, typed: str, wrong: str | None) -> None:
+        """Put what is wrong beside the field, and in full below the table."""
+        self._wrong = None if wrong is None else (typed, wrong)
+        field.say(self._note(setting, wrong))
+        self.query_one("#under", Lines).show(self._under)
+
+    async def _refusal(self, changes: dict[str, Any], key: str) -> str | None:
+        try:
+            await self.link.console.edited_config(changes)
+        except (BadRequest, ConfigurationInvalid) as error:
+            return error.message.removeprefix(f"{key}: ")
+        return None
+
+    def _accept(self) -> bool:
+        """Take what was typed as a change; False where it cannot be one, which is said beside it."""
+        field, setting = self._field(), self.selected
+        if field is None or setting is None:
+            return True
+        try:
+            value = read(setting, field.typed)
+        except Mistyped as error:
+            self._say(field, setting, field.typed, str(error))
+            return False
+        if self._wrong is not None and self._wrong[0] == field.typed:
+            return False
+        self._close_field()
+        if value != setting.value or setting.key in self.unsaved.changes:
+            self._change(setting, value)
+        return True
+
+    def _leave_field(self) -> None:
+        """The cursor went elsewhere: what can be accepted is, the rest is put back."""
+        if self._editing is not None and not self._accept():
+            self._close_field()
+
+    def _close_field(self) -> None:
+        self._editing, self._wrong = None, None
+        for field in self.query(Field):
+            field.display = False
+            self.call_next(field.remove)
+        self._settings.focus()
+        self.call_after_refresh(self.show_keys)
+
+    def on_field_accepted(self) -> None:
+        """Enter in the field."""
+        self._accept()
+
+    def _change(self, setting: SettingView, value: Any) -> None:
+        self.unsaved = self.unsaved.with_change(setting, value, self._written)
+        over = None if self.state.config is None else config.hidden_by(setting, self.state.config)
+        if over is not None and setting.key in self.unsaved.changes:
+            self.tell(
+                f"{over} wins over the file: {setting.key} stays {shown(setting.value)} while it is set", well=False
+            )
+        self._recount()
+        self.show()
+        self.show_keys()
+
+    def action_unset(self) -> None:
+        """Take the selected setting out of the file."""
+        setting = self.selected
+        if setting is not None:
+            self._change(setting, None)
+
+    def action_put_back(self) -> None:
+        """Forget the change of the selected setting."""
+        setting = self.selected
+        if setting is not None:
+            self.unsaved = self.unsaved.without(setting.key)
+            self._recount()
+            self.show()
+            self.show_keys()
+
+    def _recount(self) -> None:
+        """Find out what the changes make of the file, and what that changes."""
+        unsaved = self.unsaved
+        if not unsaved.changes:
+            return
+
+        async def counted() -> None:
+            console = self.link.console
+            try:
+                text = await console.edited_config(unsaved.changes)
+                found = unsaved.found(text, await console.config_impact(text))
+            except (BadRequest, ConfigurationInvalid) as error:
+                found = unsaved.refused(error.message)
+            if self.unsaved.changes == unsaved.changes:
+                self.unsaved = found
+                self.show()
+
+        self.ask(counted(), group="impact")
+
+    # --- saving -------------------------------------------------------------------------------------------------
+
+    def action_review(self) -> None:
+        """Look at every change, then save or discard."""
+        from provider_console.tui.screens.review import ReviewScreen
+
+        self.app.push_screen(ReviewScreen(self.unsaved, self._forget))
+
+    def _forget(self) -> None:
+        """Nothing is unsaved any more: it was saved, or discarded."""
+        self.unsaved = Unsaved()
+        self.show()
+
+
+SCREEN = ConfigScreen
