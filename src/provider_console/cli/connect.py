@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provider_console.cli.output import Output
-from provider_console.cli.terminal import sandbox_opener, show
+from provider_console.cli.terminal import sandbox_for, show
 from provider_console.console.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def open_remote_terminal(arguments: argparse.Namespace, output: Output) ->
         ) as console:
             yield console
 
-    return await show(opened, theme=arguments.theme, sandbox=sandbox_opener(None), names=(), environment=address.target)
+    return await show(opened, theme=arguments.theme, sandbox=sandbox_for(None), names=(), environment=address.target)
 
 
 async def _ask(tokens: Tokens, address: str, output: Output) -> None:
