@@ -18,6 +18,7 @@ from provider_console.console.views import (
     ConfigView,
     PlanChange,
     RevisionView,
+    SecretBackend,
     SecretView,
     SettingView,
     TrialView,
@@ -222,4 +223,7 @@ class ConfigDesk:
             },
             "config_history": lambda limit=50: tuple(self.revisions[:limit]),
             "secrets": lambda: SECRETS,
+            "secret_backend": SecretBackend(name="the keyring", usable=True),
+            "set_secret": lambda name, _value: next((each for each in SECRETS if each.name == name), SECRETS[0]),
+            "test_secret": lambda _name: (),
         }

@@ -43,5 +43,7 @@ NEEDS: Final = {
     "save": "replace_config",
     "save_on_trial": "replace_config",
     "keep_change": "confirm_config",
+    "restore": "restore_config",
+    "delete_credential": "delete_secret",
 }
 """The console's method behind an action; what is not listed needs none."""

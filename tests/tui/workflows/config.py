@@ -72,7 +72,7 @@ def set_to(value: str, *, rows: int = 0) -> Step:
 
 OPEN: Final = together("open the configuration", open_mode("config"), see("15 of 81 settings set", "max_retries"))
 CHANGE: Final = Workflow(
-    "a setting is changed and looked at before it is saved",
+    "a value that cannot be is said where it is typed",
     [
         OPEN,
         expect("it was read", lambda state: state.config is not None),
@@ -84,10 +84,16 @@ CHANGE: Final = Workflow(
         see("must be a whole number from 1 to 20"),
         expect("nothing was saved", lambda state: state.config.settings[0].value == 5),
         snapshot("config-wrong-120x40-dark"),
-        press("ctrl+u"),
-        enter("3"),
+        press("escape"),
+        see("attempts a provider, the first one included"),
+    ],
+)
+SAVE: Final = Workflow(
+    "changes are collected, looked at and saved",
+    [
+        OPEN,
+        set_to("3"),
         press("enter"),
-        see("1 change, not saved.", "was 5", "Diff"),
         set_to("3", rows=5),
         press("enter"),
         see("2 changes, not saved. 1 plan would change.", "Impact"),
@@ -130,18 +136,16 @@ TWO: Final = Workflow(
     "the second editor sees the first one's change before saving",
     [
         OPEN,
-        set_to("3"),
-        press("enter"),
         set_to("3", rows=5),
         press("enter"),
-        see("2 changes, not saved."),
+        see("1 change, not saved."),
         do("carol saves meanwhile", _theirs),
         press("ctrl+s"),
         see("carol saved meanwhile: set engine.max_providers.", "both changed engine.max_providers: theirs 2"),
         expect("nothing was saved", lambda state: state.config.settings[0].value == 5),
         snapshot("config-theirs-120x40-dark"),
         press("s"),
-        expect("it is in force", lambda state: state.config.settings[0].value == 3),
+        expect("it is in force", lambda state: state.config.settings[5].value == 3),
         _holds("max_providers = 3"),
     ],
 )
@@ -192,7 +196,48 @@ ADMIN: Final = Workflow(
         snapshot("config-admin-120x40-dark"),
     ],
 )
+HISTORY: Final = Workflow(
+    "an earlier version is looked at, refused, and another one restored",
+    [
+        OPEN,
+        press("h"),
+        see("3 versions.", "set engine.on_refusal"),
+        press("down", "down"),
+        see("Revision 39 can no longer be used"),
+        press("r"),
+        see("revision 39 can no longer be used"),
+        expect("nothing was restored", lambda state: state.config.settings[8].value == "next"),
+        snapshot("config-history-refused-120x40-dark"),
+        press("up"),
+        see('− on_refusal = "next"'),
+        press("r"),
+        see("Restore revision 40?", "1 setting would be other than now."),
+        press("y"),
+        expect("it is in force", lambda state: state.config.settings[8].value == "stop"),
+    ],
+)
+SECRET: Final = Workflow(
+    "a credential is deleted and stored again, its value never seen",
+    [
+        OPEN,
+        press("left", "end"),
+        see("Kept in", "AZURE_OPENAI_KEY", "nowhere"),
+        press("right", "down", "down"),
+        expect("the engine is open", lambda state: state.open),
+        snapshot("config-secrets-120x40-dark"),
+        press("delete"),
+        see("Delete ", "for a key from then on."),
+        press("n"),
+        press("s"),
+        see("What you type or paste is not shown."),
+        enter("sk-canary-4711"),
+        see_no("canary"),
+        press("enter"),
+        see("is stored in"),
+        see_no("canary"),
+    ],
+)
 ALL: Final = (
-    *((workflow, app) for workflow in (CHANGE, SMALL, TWO, TRIAL, THEMES)),
+    *((workflow, app) for workflow in (CHANGE, SAVE, SMALL, TWO, TRIAL, THEMES, HISTORY, SECRET)),
     (ADMIN, admin),
 )

@@ -11,7 +11,7 @@ from provider_console.tui.ink import Line, Span, faint, head, key, left, line, m
 from provider_console.tui.pages.difference import block, diff_lines, impact_line, impact_lines
 from provider_console.tui.pages.frame import first_problem
 from provider_console.tui.pages.unsaved import ABSENT, Unsaved, Written
-from provider_console.tui.pages.values import allowed, shown
+from provider_console.tui.pages.values import allowed, same, shown
 from provider_console.tui.pages.words import plural
 from provider_console.tui.state import State
 
@@ -26,8 +26,10 @@ WIDE: Final = 180
 
 
 def sections(state: State) -> list[str]:
-    """The tables of the configuration in the order of their settings, then the secrets."""
-    settings = () if state.config is None else state.config.settings
+    """The tables of the configuration in the order of their settings, then the secrets; none before it is read."""
+    if state.config is None:
+        return []
+    settings = state.config.settings
     return [*dict.fromkeys(each.key.partition(".")[0] for each in settings), SECRETS]
 
 
@@ -58,7 +60,7 @@ def hidden_by(setting: SettingView, view: ConfigView) -> str | None:
 
 def is_default(setting: SettingView) -> bool:
     """Whether it has the value that it has by itself."""
-    return setting.origin == DEFAULT or setting.value == setting.default
+    return setting.origin == DEFAULT or same(setting.value, setting.default)
 
 
 # --- the sentence ------------------------------------------------------------------------------------------------
@@ -72,9 +74,10 @@ def headline(state: State, unsaved: Unsaved, found: int, needle: str, width: int
         return [row(left(margin, head("Reading the configuration …")), width=width), ()]
     name = PurePath(view.file).name
     beside = line(muted(f"{name} · revision "), view.revision[:8]) if width >= 100 else ()
+    history = line(key("h"), muted(" history")) if width >= 100 else ()
     return [
         row(left(margin, *_sentence(view, unsaved, found, needle)), right(width - margin, *beside), width=width),
-        row(left(margin, *_standing(state, view)), width=width),
+        row(left(margin, *_standing(state, view)), right(width - margin, *history), width=width),
     ]
 
 
@@ -101,8 +104,8 @@ def _standing(state: State, view: ConfigView) -> Line:
         role = "" if state.who is None else f"you are {state.who.role.replace('_', ' ')}"
         return line(Span(f"To change it {refused}; {role}.", "held"))
     if view.problem is not None:
-        place, problem, _others = first_problem(view.problem)
-        return line(Span(f"{place}: {problem}. ", "bad"), key("e"), muted(" opens it in your editor"))
+        place, _problem, _others = first_problem(view.problem)
+        return line(Span(f"Mend {place}; ", "bad"), muted("it is read again within 2 s."))
     origins = [hidden_by(each, view) for each in view.settings]
     environment = sum(each is not None and each.startswith("PROVIDER_") for each in origins)
     command_line = sum(each == "the command line" for each in origins)
@@ -196,7 +199,7 @@ def _value(setting: SettingView, unsaved: Unsaved, *, muted_all: bool) -> Line:
         said = shown(setting.default) if value is None else shown(value)
         return line(Span(said, "accent", bold=True, underline=True))
     said = shown(setting.value)
-    if muted_all or setting.value in (None, "", [], {}):
+    if muted_all or setting.value in (None, "", [], (), {}):
         return line(faint(said))
     return line(Span(said, "text", bold=not is_default(setting)))
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from provider_console.console.views import ConfigImpact, SettingView
+from provider_console.tui.pages.values import same
 
 ABSENT: Final = object()
 """In place of a value: the file says nothing of it."""
@@ -62,8 +63,8 @@ class Unsaved:
         """One more change; one that leaves the file as it is takes back the one before."""
         changes = {key: each for key, each in self.changes.items() if key != setting.key}
         there = base.value(setting.key)
-        same = value == there if there is not ABSENT else value is None or value == setting.default
-        if not same:
+        unchanged = value is None or same(value, setting.default) if there is ABSENT else same(value, there)
+        if not unchanged:
             changes[setting.key] = value
         if not changes:
             return Unsaved()

@@ -46,11 +46,16 @@ def shown(value: Any) -> str:
             return f"{value:g}"
         case str():
             return value or "empty"
-        case [] | {}:
-            return "none"
+    if isinstance(value, list | tuple | dict) and not value:
+        return "none"
     if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
         return ", ".join(value)
     return msgspec.json.encode(value).decode()
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are one in the file: a list and a tuple are."""
+    return (type(one) is type(other) and one == other) or msgspec.json.encode(one) == msgspec.json.encode(other)
 
 
 def typed_of(value: Any) -> str:

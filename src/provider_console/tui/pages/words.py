@@ -115,6 +115,16 @@ def clock(moment: str | float) -> str:
     return MISSING if at is None else datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
 
 
+def day(moment: str | float) -> str:
+    """The day and the time of day of a moment, here, to the minute.
+
+    >>> len(day("2026-11-22T14:03:11.204Z"))
+    16
+    """
+    at = wall(moment)
+    return MISSING if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
 def ago(moment: str | float | None, now: float) -> str:
     """How long ago a moment was.
 

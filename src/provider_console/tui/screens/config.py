@@ -12,12 +12,12 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from provider_console.console.errors import BadRequest, ConfigurationInvalid
-from provider_console.console.views import SettingView
-from provider_console.tui.ink import BLANK, Line, Span, line, muted
-from provider_console.tui.pages import config
+from provider_console.console.views import SecretView, SettingView
+from provider_console.tui.ink import BLANK, Line, Span, left, line, muted, row
+from provider_console.tui.pages import config, secrets
 from provider_console.tui.pages.unsaved import Unsaved, Written
-from provider_console.tui.pages.values import Mistyped, allowed, editable, read, shown, typed_of, words_of
-from provider_console.tui.screens.base import ConsoleScreen
+from provider_console.tui.pages.values import Mistyped, allowed, editable, read, same, shown, typed_of, words_of
+from provider_console.tui.screens.secrets import OF_SECRETS, SecretsScreen
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.keys import Key, Keys
 from provider_console.tui.widgets.lines import Lines
@@ -32,7 +32,7 @@ WHILE_EDITING: Final = frozenset({"edit", "leave", "next", "walk"})
 """What the keys of the screen do while a value is typed."""
 
 
-class ConfigScreen(ConsoleScreen):
+class ConfigScreen(SecretsScreen):
     """Sections at the left, settings at the right, and what is not saved below."""
 
     MODE = "config"
@@ -46,6 +46,7 @@ class ConfigScreen(ConsoleScreen):
         Binding("z", "put_back", "put back", tooltip="forget what was typed for the selected setting"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show the settings of all sections that match"),
         Binding("left,right", "cross", "sections", key_display="← →", tooltip="to the sections, and to the settings"),
+        Binding("h", "history", "history", tooltip="versions of the file: who made them, what differs, restore"),
         Binding("tab", "next", "next", show=False, tooltip="to the other list; from a field to the next setting"),
         Binding("down", "walk(1)", "down", show=False, tooltip="accept, and go to the next setting"),
         Binding("up", "walk(-1)", "up", show=False, tooltip="accept, and go to the setting before"),
@@ -94,13 +95,24 @@ class ConfigScreen(ConsoleScreen):
         """The setting under the cursor."""
         return config.settings_of(self.state.config).get(self._settings.cursor or "")
 
+    @property
+    def _shows_secrets(self) -> bool:
+        return self._section == config.SECRETS and not self._needle
+
+    @property
+    def secret(self) -> SecretView | None:
+        """The credential under the cursor, where secrets are shown."""
+        if not self._shows_secrets:
+            return None
+        return next((each for each in self.secrets if each.name == self._settings.cursor), None)
+
     def show(self) -> None:
         """Put the state on the screen."""
         state, glyphs = self.state, self.glyphs
         self._read_written()
         names = config.sections(state)
         if self._section not in names:
-            self._section = names[0]
+            self._section = names[0] if names else ""
         found = config.entries(state, self._section, self._needle)
         self.query_one("#headline", Lines).show(partial(self._top, len(found)))
         sections = self._sections
@@ -109,7 +121,10 @@ class ConfigScreen(ConsoleScreen):
             [Row(name, partial(self._section_row, name)) for name in names],
             lambda width: config.sections_header(width, glyphs, ruled=not self._short),
         )
-        self._fill(found)
+        if self._shows_secrets:
+            self._fill_secrets()
+        else:
+            self._fill(found)
         head = 1 if self._short else 2
         rows = len(self._rows) + len({row.group for row in self._rows}) - 1
         self.query_one("#panes").styles.max_height = head + max(len(names), rows)
@@ -127,8 +142,19 @@ class ConfigScreen(ConsoleScreen):
             ]
         self._settings.fill(self._rows, lambda width: config.header(width, self.glyphs, ruled=not self._short))
 
+    def _fill_secrets(self) -> None:
+        known = self.secrets if self.state.may("secrets") is None else []
+        self._rows_of = ()
+        self._rows = [Row(each.name, partial(self._secret_row, each)) for each in known]
+        self._settings.fill(self._rows, lambda width: secrets.header(width, self.glyphs, ruled=not self._short))
+
+    def _secret_row(self, each: SecretView, width: int, selected: bool) -> Line:  # noqa: FBT001 - the table's own call
+        return secrets.secret_row(each, self.state, width, self.glyphs, selected=selected)
+
     def _top(self, found: int, width: int, _height: int) -> Sequence[Line]:
         lines = [*config.headline(self.state, self.unsaved, found, self._needle, width), BLANK]
+        if self._shows_secrets and self.state.may("secrets") is None:
+            lines[0] = row(left(1 if width < 100 else 2, *secrets.headline(self.secrets)), width=width)
         return lines if self._short else [BLANK, *lines]
 
     def _section_row(self, name: str, width: int, selected: bool) -> Line:  # noqa: FBT001 - the table's own call
@@ -144,6 +170,8 @@ class ConfigScreen(ConsoleScreen):
         setting = self.selected
         at = (1 if width < 100 else 2) if self._short else config.section_width(width)
         lines = [] if self._short else [BLANK]
+        if self._shows_secrets:
+            return [*lines, *secrets.explained(self.secret, self.state.may("secrets"), at, width), BLANK]
         if setting is not None:
             wrong = None if self._wrong is None else self._wrong[1]
             lines += config.explained(setting, self.state, self._written, at, width, wrong=wrong)
@@ -173,6 +201,8 @@ class ConfigScreen(ConsoleScreen):
         if message.table is self._sections and message.key is not None and message.key != self._section:
             self._leave_field()
             self._section = message.key
+            if self._shows_secrets:
+                self.read_secrets()
             self.show()
         elif message.table is self._settings:
             if self._editing is not None and message.key != self._editing:
@@ -182,7 +212,7 @@ class ConfigScreen(ConsoleScreen):
 
     def on_table_chosen(self, message: Table.Chosen) -> None:
         """A row was clicked twice."""
-        if message.table is self._settings:
+        if message.table is self._settings and not self._shows_secrets:
             self.action_edit()
 
     def action_cross(self) -> None:
@@ -224,8 +254,11 @@ class ConfigScreen(ConsoleScreen):
         if self._editing is not None:
             return action in WHILE_EDITING or action == "help"
         setting = self.selected
-        if (action == "review" and not self.unsaved) or (
-            action == "put_back" and (setting is None or setting.key not in self.unsaved.changes)
+        if (
+            (action in OF_SECRETS and self.secret is None)
+            or (action in ("edit", "unset") and self._shows_secrets)
+            or (action == "review" and not self.unsaved)
+            or (action == "put_back" and (setting is None or setting.key not in self.unsaved.changes))
         ):
             return False
         if action == "leave":
@@ -329,7 +362,8 @@ class ConfigScreen(ConsoleScreen):
             if problem is not None and field.is_attached and field.typed == typed:
                 self._say(field, setting, typed, problem)
 
-        self.run_worker(asked(), group="typed", exclusive=True)
+        # The function itself: one that is given up before it began would leave a coroutine that nobody awaited.
+        self.run_worker(asked, group="typed", exclusive=True)  # type: ignore[arg-type]  # Textual takes functions
 
     def _say(self, field: Field, setting: SettingView, typed: str, wrong: str | None) -> None:
         """Put what is wrong beside the field, and in full below the table."""
@@ -357,7 +391,7 @@ class ConfigScreen(ConsoleScreen):
         if self._wrong is not None and self._wrong[0] == field.typed:
             return False
         self._close_field()
-        if value != setting.value or setting.key in self.unsaved.changes:
+        if not same(value, setting.value) or setting.key in self.unsaved.changes:
             self._change(setting, value)
         return True
 
@@ -371,6 +405,7 @@ class ConfigScreen(ConsoleScreen):
         for field in self.query(Field):
             field.display = False
             self.call_next(field.remove)
+        self.query_one("#under", Lines).show(self._under)
         self._settings.focus()
         self.call_after_refresh(self.show_keys)
 
@@ -430,6 +465,12 @@ class ConfigScreen(ConsoleScreen):
         from provider_console.tui.screens.review import ReviewScreen
 
         self.app.push_screen(ReviewScreen(self.unsaved, self._forget))
+
+    def action_history(self) -> None:
+        """Versions of the file."""
+        from provider_console.tui.screens.revisions import RevisionsScreen
+
+        self.app.push_screen(RevisionsScreen())
 
     def _forget(self) -> None:
         """Nothing is unsaved any more: it was saved, or discarded."""
