@@ -240,7 +240,7 @@ def sentence(state: State, known: Sequence[Deed]) -> Line:
     failed = sum(deed.result == "failed" for deed in recent)
     said = [
         head(f"{' and '.join(who)} acted in the last 24 h:"),
-        Span(f" {figure(len(recent))} deeds"),
+        Span(f" {plural(len(recent), 'deed')}"),
     ]
     if refused:
         said += [Span(", "), Span(f"{refused:,} refused", "warn", bold=True)]
