@@ -52,6 +52,8 @@ BOUNDS: Final[Mapping[str, Any]] = {
     "set_plugin_enabled.name": Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,100}$", description="a plugin's name")],
     "credential": CredentialName,
     "limit": Annotated[int, Meta(ge=1, le=1_000, description="at most so many")],
+    # All that are open are asked for at once: a thousand providers, two rules.
+    "alerts.limit": Annotated[int, Meta(ge=1, le=2_000, description="at most so many")],
     "revision_id": Annotated[int, Meta(ge=1, le=2**53)],
     "for_s": Annotated[float, Meta(ge=1_000, le=2_592_000_000, description="for how many ms")],
     "confirm_within_s": TrialMs,

@@ -11,17 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from provider_console.adapters.http_wire import Answer
 from provider_console.console.errors import BadRequest, ConsoleError, SecretRefused, Unauthenticated
 from provider_console.console.events import BreakerChanged, Event, Gap
+from provider_console.console.routes import ROUTES
+from provider_console.console.wire import struct_of
 from provider_console.remote.address import address_of
 from provider_console.remote.connection import Connection, Unreachable
 from provider_console.remote.remote_console import remote
 from provider_console.remote.tokens import FILE_VARIABLE, VARIABLE, Tokens, expiry
 from provider_console.sdk.errors import TransportError
 from provider_console.sdk.secret import Secret
+from provider_console.tui.pump import OPEN_ALERTS
 
 HERE = address_of("http://127.0.0.1:8750")
 
@@ -190,6 +194,13 @@ async def test_what_no_console_says_is_a_sentence_with_what_to_do(
 
     assert says in caught.value.message
     assert caught.value.__context__ is None
+
+
+def test_the_terminal_asks_for_no_more_alerts_than_the_api_gives() -> None:
+    route = next(row for row in ROUTES if row.action == "alerts")
+    kind: Any = struct_of(route, "query")
+
+    assert msgspec.convert({"limit": OPEN_ALERTS}, kind).limit == OPEN_ALERTS
 
 
 def test_what_is_no_action_does_not_exist() -> None:
