@@ -116,9 +116,10 @@ READINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "config": {},
     "config_text": {},
     "validate_config": {"text": "[engine]\nmax_retries = 2\n"},
-    "edited_config": {"key": "engine.max_retries", "value": 2},
+    "edited_config": {"changes": {"engine.max_retries": 2}},
     "config_impact": {"text": "[engine]\nmax_retries = 2\n"},
     "config_history": {"limit": 3},
+    "revision_text": {"revision_id": 1},
     "secrets": {},
     "secret_backend": {},
     "tokens": {},
@@ -190,8 +191,8 @@ async def test_arguments_arrive_as_they_were_given(kit: Kit) -> None:
         await console.providers(category="nothing of the kind")
     assert [view.provider for view in await console.check("deepl")] == ["deepl"]
     assert (await console.analytics()) != (await console.analytics("deepl"))
-    assert "max_retries = 2" in await console.edited_config("engine.max_retries", 2)
-    assert "max_retries" not in await console.edited_config("engine.max_retries", None)
+    assert "max_retries = 2" in await console.edited_config({"engine.max_retries": 2})
+    assert "max_retries" not in await console.edited_config({"engine.max_retries": None})
 
 
 # --- operations -----------------------------------------------------------------------------------------------------

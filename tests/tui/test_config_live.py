@@ -212,4 +212,6 @@ async def test_the_panel_and_config_show_agree(home: Path) -> None:
     printed, _ = await process.communicate()
     assert process.returncode == 0
     assert app.state.config is not None
-    assert msgspec.json.decode(printed)["settings"] == msgspec.to_builtins(app.state.config)["settings"]
+    assert msgspec.json.decode(printed)["settings"] == msgspec.json.decode(
+        msgspec.json.encode(app.state.config.settings)
+    )
