@@ -20,6 +20,7 @@ BODIES: Final[list[tuple[str, str, bytes, int, str | None]]] = [
     ("POST", "/execute", b"{", 400, "body"),
     ("POST", "/execute", b"null", 400, "body"),
     ("POST", "/execute", b"[]", 400, "body"),
+    ("GET", "/audit?before=null", b"", 400, "before"),
     ("POST", "/execute", b'"\xff\xfe"', 400, "body"),
     ("POST", "/execute", b'{"operation": "translate\xff"}', 400, "body"),
     ("POST", "/execute", b'{"operation": "translate", "payload": {"text": "\xed\xa0\x80"}}', 400, "body"),

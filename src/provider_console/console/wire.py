@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import NoneType
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -167,13 +169,25 @@ def struct_of(route: Route, place: Literal["path", "query", "body"]) -> type[msg
         if argument.required or place == "path":
             fields.append((argument.key, argument.type))
         else:
-            fields.append((argument.key, argument.type, argument.default))
+            # A query has no null: what is optional is left out, and the word is no value.
+            kind = _without_none(argument.type) if place == "query" else argument.type
+            fields.append((argument.key, kind, argument.default))
     if not fields:
         return None
     name = "".join(part.capitalize() for part in route.action.split("_")) + place.capitalize()
     return msgspec.defstruct(
         name, fields, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=None if place == "path" else "camel"
     )
+
+
+def _without_none(kind: Any) -> Any:
+    """A type that None is no value of.
+
+    >>> _without_none(int | None), _without_none(str)
+    (<class 'int'>, <class 'str'>)
+    """
+    rest = tuple(one for one in get_args(kind) if one is not NoneType)
+    return functools.reduce(operator.or_, rest) if NoneType in get_args(kind) else kind
 
 
 @functools.cache
