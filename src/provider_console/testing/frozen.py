@@ -171,4 +171,7 @@ def frozen_app(console: FrozenConsole, *, clock: FrozenClock | None = None, **pr
     async def opened() -> AsyncIterator[Console]:
         yield cast(Console, console)
 
-    return ConsoleApp(opener=opened, preview=Preview(**preview), clock=clock or FrozenClock(), themes=load_themes([]))
+    app = ConsoleApp(opener=opened, preview=Preview(**preview), clock=clock or FrozenClock(), themes=load_themes([]))
+    # Notices stay: they go by a clock that does not stand still, and a picture must not depend on it.
+    app.NOTIFICATION_TIMEOUT = 3_600  # type: ignore[misc]  # of this app alone
+    return app

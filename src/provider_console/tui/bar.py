@@ -49,7 +49,7 @@ def navigation(
     marks: Mapping[str, Line] = UNMARKED,
     notice: Line = BLANK,
 ) -> tuple[Line, Line]:
-    """The row of the modes, with `aside` at its right end where there is room, and the rule under it.
+    """The row of the modes, with as much of `aside` at its right end as has room, and the rule under it.
 
     `notice` lies on the rule, where it does not hide the accent.
     """
@@ -71,14 +71,20 @@ def navigation(
         if here:
             start, length = at, size
     end = cells[-1].at + width_of(cells[-1].content) if cells else 0
-    if end + 2 + width_of(aside) <= width - margin(width):
-        cells.append(right(width - margin(width), *aside))
+    cells.append(right(width - margin(width), *_fitting(aside, width - margin(width) - end - 2)))
     behind = max(0, width - start - length)
     if start > behind and width_of(notice) + 2 > behind - margin(width):
         before, after = _ruled(notice, start, margin(width), rule), _ruled(BLANK, behind, 0, rule)
     else:
         before, after = _ruled(BLANK, start, 0, rule), _ruled(notice, behind, margin(width), rule)
     return row(*cells, width=width), (*before, Span(accent * length, "accent"), *after)
+
+
+def _fitting(aside: Line, room: int) -> Line:
+    """As much of it as has room, from the left: the tally stays where the user does not."""
+    while aside and (width_of(aside) > room or not aside[-1].text.strip()):
+        aside = aside[:-1]
+    return aside
 
 
 def _ruled(notice: Line, cells: int, free: int, rule: str) -> Line:
