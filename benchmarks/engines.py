@@ -12,6 +12,7 @@ from typing import Any
 from provider_console.adapters.clock import SystemClock, UlidIds
 from provider_console.adapters.memory import MemoryAudit, MemoryLock, MemorySecrets, MemorySettings
 from provider_console.adapters.memory_alerts import MemoryBell
+from provider_console.adapters.memory_machine import MemoryMachine
 from provider_console.adapters.sqlite import SqliteUsage
 from provider_console.core.settings import Settings
 from provider_console.engine.engine import Engine, Parts, running
@@ -69,7 +70,12 @@ class Brought:
         self.rankers: dict[str, Any] = {}
         self.sections = ()
         self.classify_hooks = ()
+        self.driver_section: dict[str, str] = {}
         self.listens = False
+
+    def views(self) -> tuple[Any, ...]:
+        """Nothing that could be new."""
+        return ()
 
 
 class NoNetwork:
@@ -104,6 +110,7 @@ async def engine(
         loaded=await settings_store.load(()),
         lock=MemoryLock(),
         bell=MemoryBell(),
+        machine=MemoryMachine(),
         plugins=Brought(providers),  # type: ignore[arg-type]
     )
     async with running(parts) as started:
