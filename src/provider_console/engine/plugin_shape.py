@@ -184,9 +184,9 @@ def _fitting(item: object, what: str, contract: type) -> str:
     fitting = _contract(contract)
     members = {}
     for member in fitting.hints:
-        if not hasattr(item, member):
+        if not hasattr(item, member) and not hasattr(contract, member):
             raise Misshapen(f"the {what} {name} lacks {member}; {hint}")
-        members[member] = getattr(item, member)
+        members[member] = getattr(item, member, getattr(contract, member, None))
     try:
         msgspec.convert(msgspec.to_builtins(members), fitting.shape, strict=True)
     except (msgspec.ValidationError, TypeError, ValueError) as error:
