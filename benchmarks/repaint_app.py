@@ -124,6 +124,10 @@ class MemoryConsole:
             ),
         )
 
+    async def alerts(self, *, only_open: bool = False, limit: int = 200) -> Sequence[Any]:
+        """None rings."""
+        return ()
+
     async def figures(self) -> FiguresView:
         """Plausible ones."""
         return FiguresView(
