@@ -19,7 +19,7 @@ from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.http_wire import Answer
 from provider_console.api.app import Api, api
 from provider_console.api.serve import Address, Stop, serve
-from provider_console.bootstrap import Situation, open_remote, open_service
+from provider_console.bootstrap import Situation, open_front_end, open_remote, open_service
 from provider_console.console.access import Identity, Role
 from provider_console.console.console import Console
 from provider_console.console.service import Service
@@ -73,10 +73,19 @@ async def running(
             await server
 
 
+Opened = Callable[[], AbstractAsyncContextManager[Console]]
+Engine = Callable[[Situation, Path], AbstractAsyncContextManager[Opened]]
+"""Where an engine is, and what opens a console on it: `here` or `elsewhere`."""
+
+
 @asynccontextmanager
-async def elsewhere(
-    place: Situation, folder: Path
-) -> AsyncIterator[Callable[[], AbstractAsyncContextManager[Console]]]:
+async def here(place: Situation, _folder: Path) -> AsyncIterator[Opened]:
+    """What opens a console with an engine of its own."""
+    yield lambda: open_front_end("tui", place, grace_s=0.1)
+
+
+@asynccontextmanager
+async def elsewhere(place: Situation, folder: Path) -> AsyncIterator[Opened]:
     """An engine served over TLS, and what opens the console that looks after it from here."""
     files = certificate(folder)
     async with open_service(place, grace_s=0.1) as service, running(service, files=files, grace_s=0.1) as url:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from time import tzset
 
 import pytest
+from tests.api.far import Engine, elsewhere, here
 
 
 @pytest.fixture
@@ -18,3 +19,10 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     tzset()
+
+
+@pytest.fixture(params=[pytest.param(here, id="here"), pytest.param(elsewhere, id="elsewhere over TLS")])
+def at(request: pytest.FixtureRequest) -> Engine:
+    """Where the engine is: whoever sits at the terminal does not notice."""
+    engine: Engine = request.param
+    return engine

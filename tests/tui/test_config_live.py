@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from asyncio import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from tests.api.far import Engine
+from tests.api.served import KEY
 
-from provider_console.bootstrap import Situation, open_front_end
-from provider_console.console.console import Console
+from provider_console.bootstrap import Situation
 from provider_console.testing.operator import open_mode
 from provider_console.testing.workflow import Stage, Step, Workflow, do, enter, expect, play, press, see, see_no
 from provider_console.tui.app import ConsoleApp
@@ -43,26 +43,30 @@ discover_local = false
 def environ(home: Path) -> dict[str, str]:
     """The environment of a console in a folder of its own, without a keyring."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PROVIDER_")}
-    return {**kept, "PROVIDER_CONSOLE_HOME": str(home), "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+    return {
+        **kept,
+        "PROVIDER_CONSOLE_HOME": str(home),
+        "PROVIDER_CONSOLE__API__KEY_FILE": str(home / "token.key"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+    }
 
 
-def living(home: Path) -> ConsoleApp:
-    """The terminal on an engine of its own."""
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Console]:
-        async with open_front_end("tui", Situation(home=home, environ=environ(home)), grace_s=0.1) as console:
-            yield console
-
-    return ConsoleApp(opener=opened, preview=Preview(names=("x",)), clock=WallClock(), themes=load_themes([]))
+Steps = Callable[..., Awaitable[ConsoleApp]]
 
 
-async def steps(home: Path, *steps_: Step) -> ConsoleApp:
+@pytest.fixture
+def steps(at: Engine) -> Steps:
     """Play steps from the open configuration on."""
-    app = living(home)
-    opened = (open_mode("config"), see("config.toml · revision", "max_retries", limit_s=30.0))
-    await play(Workflow("the configuration of a real file", [*opened, *steps_], size=(120, 40)), app)
-    return app
+
+    async def played(home: Path, *steps_: Step) -> ConsoleApp:
+        async with at(Situation(home=home, environ=environ(home)), home) as opener:
+            preview = Preview(names=("x",))
+            app = ConsoleApp(opener=opener, preview=preview, clock=WallClock(), themes=load_themes([]))
+            opened = (open_mode("config"), see("config.toml · revision", "max_retries", limit_s=30.0))
+            await play(Workflow("the configuration of a real file", [*opened, *steps_], size=(120, 40)), app)
+        return app
+
+    return played
 
 
 def value(key: str, wanted: Any) -> Step:
@@ -77,21 +81,24 @@ def value(key: str, wanted: Any) -> Step:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A folder with a configuration in it."""
+    """A folder with a configuration in it, and a key for tokens."""
     (tmp_path / "config.toml").write_text(TEXT, "utf-8")
+    key = tmp_path / "token.key"
+    key.touch(mode=0o600)
+    key.write_text(KEY)
     return tmp_path
 
 
 RETRIES_TO_3 = (press("enter", "ctrl+u"), enter("3"), see("ok"), press("enter"), see("1 change, not saved."))
 
 
-async def test_a_setting_is_saved_and_the_comments_stay(home: Path) -> None:
+async def test_a_setting_is_saved_and_the_comments_stay(home: Path, steps: Steps) -> None:
     await steps(home, *RETRIES_TO_3, press("ctrl+s"), see("Ways on"), press("s"), value("engine.max_retries", 3))
 
     assert (home / "config.toml").read_text("utf-8") == TEXT.replace("max_retries = 5", "max_retries = 3")
 
 
-async def test_bounds_that_move_together_are_saved_together(home: Path) -> None:
+async def test_bounds_that_move_together_are_saved_together(home: Path, steps: Steps) -> None:
     (home / "config.toml").write_text("[engine]\nbase_delay = 1000\nmax_delay = 2000\n", "utf-8")
     await steps(
         home,
@@ -102,7 +109,7 @@ async def test_bounds_that_move_together_are_saved_together(home: Path) -> None:
     )
 
 
-async def test_two_editors_lose_nothing(home: Path) -> None:
+async def test_two_editors_lose_nothing(home: Path, steps: Steps) -> None:
     def others(_stage: Stage) -> None:
         file = home / "config.toml"
         file.write_text(file.read_text("utf-8").replace("max_providers = 3", "max_providers = 2  # theirs"), "utf-8")
@@ -123,7 +130,7 @@ async def test_two_editors_lose_nothing(home: Path) -> None:
     assert "max_providers = 2  # theirs" in text
 
 
-async def test_who_saves_between_the_look_and_the_save_is_seen_as_well(home: Path) -> None:
+async def test_who_saves_between_the_look_and_the_save_is_seen_as_well(home: Path, steps: Steps) -> None:
     def others(_stage: Stage) -> None:
         file = home / "config.toml"
         file.write_text(file.read_text("utf-8").replace("max_providers = 3", "max_providers = 2"), "utf-8")
@@ -142,7 +149,7 @@ async def test_who_saves_between_the_look_and_the_save_is_seen_as_well(home: Pat
     )
 
 
-async def test_a_change_on_trial_is_kept_by_a_key_in_another_mode(home: Path) -> None:
+async def test_a_change_on_trial_is_kept_by_a_key_in_another_mode(home: Path, steps: Steps) -> None:
     await steps(
         home,
         *RETRIES_TO_3,
@@ -159,7 +166,7 @@ async def test_a_change_on_trial_is_kept_by_a_key_in_another_mode(home: Path) ->
     await steps(home, value("engine.max_retries", 3))
 
 
-async def test_a_change_on_trial_whose_console_ended_is_taken_back_at_the_next_start(home: Path) -> None:
+async def test_a_change_on_trial_whose_console_ended_is_taken_back_at_the_next_start(home: Path, steps: Steps) -> None:
     await steps(home, *RETRIES_TO_3, press("ctrl+s"), see("Ways on"), press("t"), see("on trial,"))
     assert "max_retries = 3" in (home / "config.toml").read_text("utf-8")
 
@@ -168,7 +175,7 @@ async def test_a_change_on_trial_whose_console_ended_is_taken_back_at_the_next_s
     assert (home / "config.toml").read_text("utf-8") == TEXT
 
 
-async def test_a_broken_file_is_said_with_its_line_and_the_last_good_one_stays(home: Path) -> None:
+async def test_a_broken_file_is_said_with_its_line_and_the_last_good_one_stays(home: Path, steps: Steps) -> None:
     def broken(_stage: Stage) -> None:
         (home / "config.toml").write_text(TEXT.replace("max_retries", "max_retrys"), "utf-8")
 
@@ -180,7 +187,7 @@ async def test_a_broken_file_is_said_with_its_line_and_the_last_good_one_stays(h
     )
 
 
-async def test_an_earlier_version_is_compared_and_restored(home: Path) -> None:
+async def test_an_earlier_version_is_compared_and_restored(home: Path, steps: Steps) -> None:
     await steps(home, *RETRIES_TO_3, press("ctrl+s"), see("Ways on"), press("s"), value("engine.max_retries", 3))
 
     await steps(
@@ -199,7 +206,7 @@ async def test_an_earlier_version_is_compared_and_restored(home: Path) -> None:
     assert (home / "config.toml").read_text("utf-8") == TEXT
 
 
-async def test_the_panel_and_config_show_agree(home: Path) -> None:
+async def test_the_panel_and_config_show_agree(home: Path, steps: Steps) -> None:
     app = await steps(home)
 
     process = await subprocess.create_subprocess_exec(

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api.far import elsewhere
+from tests.api.far import Engine
 from tests.api.served import situation
 
-from provider_console.bootstrap import Situation, open_front_end
 from provider_console.sandbox import Fault, Sandbox
 from provider_console.testing.operator import open_mode
 from provider_console.testing.workflow import Stage, Workflow, do, enter, expect, play, press, see, see_no
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.clock import WallClock
-from provider_console.tui.link import Opener, Preview
+from provider_console.tui.link import Preview
 from provider_console.tui.state import State
 from provider_console.tui.themes import load_themes
 
@@ -26,21 +25,6 @@ pytestmark = pytest.mark.limit(60)
 
 BRISK = {"engine": {"base_delay": 20, "max_delay": 40, "max_retries": 2}}
 """Delays that a test does not notice."""
-
-
-Engine = Callable[[Situation, Path], AbstractAsyncContextManager[Opener]]
-
-
-@asynccontextmanager
-async def _here(place: Situation, _folder: Path) -> AsyncIterator[Opener]:
-    yield lambda: open_front_end("tui", place, grace_s=0.1)
-
-
-@pytest.fixture(params=[pytest.param(_here, id="here"), pytest.param(elsewhere, id="elsewhere over TLS")])
-def at(request: pytest.FixtureRequest) -> Engine:
-    """Where the engine is: whoever sits at the terminal does not notice."""
-    engine: Engine = request.param
-    return engine
 
 
 @asynccontextmanager

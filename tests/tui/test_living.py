@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.api.far import Engine
 
-from provider_console.console.console import Console
 from provider_console.sandbox import Fault
-from provider_console.sandbox.living import living_sandbox
-from provider_console.sandbox.script import Cue
+from provider_console.sandbox.living import living_place
 from provider_console.testing.workflow import Stage, Workflow, do, expect, play, press, see
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.clock import WallClock
@@ -20,18 +18,10 @@ from provider_console.tui.link import Preview
 from provider_console.tui.state import State
 from provider_console.tui.themes import load_themes
 
-SCRIPT = (Cue(0.0, 200.0, ("libretranslate",), Fault("refuse")),)
-"""LibreTranslate, the only one who serves Serbian, is gone from the start."""
 
-
-@asynccontextmanager
-async def living() -> AsyncIterator[Console]:
-    async with living_sandbox(script=SCRIPT, errands=False) as sandbox:
-        yield sandbox.console
-
-
-def app() -> ConsoleApp:
-    return ConsoleApp(opener=living, preview=Preview(user="alice"), clock=WallClock(), themes=load_themes([]))
+def said_what_it_serves(state: State) -> bool:
+    view = state.providers.get("libretranslate")
+    return state.open and view is not None and "translate:en>sr" in view.capabilities
 
 
 def known_down(state: State) -> bool:
@@ -52,35 +42,39 @@ async def since(stage: Stage) -> None:
     assert await stage.until(lambda: said.search(stage.text) is not None), "since when is not said"
 
 
-SIX = Workflow(
-    "six answers within twelve keys",
-    [
-        see("Health"),
-        expect("the engine is open", lambda state: state.open and bool(state.providers), limit_s=15.0),
-        do("a request falls back", ask),
-        expect("it is known to be down", known_down, limit_s=15.0),
-        # What is down, and since when.
-        press("home"),
-        see("Served, except", "en›sr", "LibreTranslate", "down "),
-        do("since when", since),
-        # What to try first, and which requests it hurt.
-        see("first try", "Then press c to check", "affects", "translate en›sr has no other provider"),
-        # What breaks if one more dies.
-        press("end", "v"),
-        see("nobody", "translate en›sr"),
-        press("escape"),
-        # Who took over.
-        press("2"),
-        see("Saved by fallback", "Apertium answered", "LibreTranslate", "network"),
-        expect("one execution was saved", lambda state: any(r.provider == "apertium" for r in state.reports.values())),
-    ],
+SIX = (
+    do("a request falls back", ask),
+    expect("it is known to be down", known_down, limit_s=15.0),
+    # What is down, and since when.
+    press("home"),
+    see("Served, except", "en›sr", "LibreTranslate", "down "),
+    do("since when", since),
+    # What to try first, and which requests it hurt.
+    see("first try", "Then press c to check", "affects", "translate en›sr has no other provider"),
+    # What breaks if one more dies.
+    press("end", "v"),
+    see("nobody", "translate en›sr"),
+    press("escape"),
+    # Who took over.
+    press("2"),
+    see("Saved by fallback", "Apertium answered", "LibreTranslate", "network"),
+    expect("one execution was saved", lambda state: any(r.provider == "apertium" for r in state.reports.values())),
 )
 
 
 @pytest.mark.limit(60)
-async def test_six_answers_stand_on_the_screen_within_twelve_keys() -> None:
+async def test_six_answers_stand_on_the_screen_within_twelve_keys(tmp_path: Path, at: Engine) -> None:
     pressed: list[int] = []
-    count = do("count", lambda stage: pressed.append(stage.keys))
-    await play(Workflow(SIX.name, [*SIX.steps, count], SIX.size), app())
+    async with living_place() as place, at(place.situation, tmp_path) as opener:
+        only_one_for_serbian = place.servers["libretranslate"]
+        steps = [
+            see("Health"),
+            expect("the engine is open", said_what_it_serves, limit_s=15.0),
+            do("LibreTranslate goes away", lambda _stage: only_one_for_serbian.faults.set(Fault("refuse"))),
+            *SIX,
+            do("count", lambda stage: pressed.append(stage.keys)),
+        ]
+        app = ConsoleApp(opener=opener, preview=Preview(user="alice"), clock=WallClock(), themes=load_themes([]))
+        await play(Workflow("six answers within twelve keys", steps), app)
 
     assert pressed[0] <= 12

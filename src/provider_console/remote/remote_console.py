@@ -42,7 +42,15 @@ CHECK_S: Final = 300.0
 
 _SLOW: Final = frozenset({"check", "test_secret", "clear_cache", "doctor", "verify_audit"})
 
-_encode: Final = msgspec.json.Encoder().encode
+
+def _plain(value: object) -> object:
+    """What msgspec does not know by itself: what holds a state still, such as a read-only view of a dict."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 def remote(connection: Connection, clock: Clock, *, spread: Callable[[], float]) -> Console:

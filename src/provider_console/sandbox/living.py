@@ -54,6 +54,30 @@ class Living(msgspec.Struct, frozen=True):
     home: Path
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a living sandbox is: the `situation` of a console on it, and its `servers`."""
+
+    situation: Situation
+    servers: Mapping[str, Server]
+
+
+@asynccontextmanager
+async def living_place(
+    *, overrides: Mapping[str, object] | None = None, seed: int = SEED, past: bool = True
+) -> AsyncIterator[Place]:
+    """The cast on loopback and a temporary home that knows it, for whatever opens a console there."""
+    async with AsyncExitStack() as stack:
+        home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="provider-console-demo-"))
+        # Not in a thread: it has to happen however the loop ends.
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        servers = await _serve(stack, random.Random(seed))  # noqa: S311 - a play, no cryptography
+        (home / "config.toml").write_text(toml_text(_tables(servers)), "utf-8")
+        situation = Situation(home=home, environ=_credentials(), overrides=overrides or {}, secrets="memory")
+        if past:
+            await write_past(situation.places.console_db, clock=SystemClock(), rng=random.Random(seed))  # noqa: S311
+        yield Place(situation, servers)
+
+
 @asynccontextmanager
 async def living_sandbox(
     *,
@@ -73,15 +97,8 @@ async def living_sandbox(
     asks for anything, without `past` nothing is on record when it opens. `clock` is the script's and the errands'.
     """
     timer = clock or SystemClock()
-    async with AsyncExitStack() as stack:
-        home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="provider-console-demo-"))
-        # Not in a thread: it has to happen however the loop ends.
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        servers = await _serve(stack, random.Random(seed))  # noqa: S311 - a play, no cryptography
-        (home / "config.toml").write_text(toml_text(_tables(servers)), "utf-8")
-        situation = Situation(home=home, environ=_credentials(), overrides=overrides or {}, secrets="memory")
-        if past:
-            await write_past(situation.places.console_db, clock=SystemClock(), rng=random.Random(seed))  # noqa: S311
+    async with living_place(overrides=overrides, seed=seed, past=past) as place:
+        servers = place.servers
 
         async def happen(console: Console) -> None:
             async with asyncio.TaskGroup() as group:
@@ -89,10 +106,10 @@ async def living_sandbox(
                 if errands:
                     group.create_task(run_errands(console, timer, random.Random(seed)))  # noqa: S311
 
-        console = await stack.enter_async_context(
-            open_front_end(front_end, situation, role=role, grace_s=GRACE_S, repair=True, beside=happen)
-        )
-        yield Living(console, servers, home)
+        async with open_front_end(
+            front_end, place.situation, role=role, grace_s=GRACE_S, repair=True, beside=happen
+        ) as console:
+            yield Living(console, servers, place.situation.places.config_file.parent)
 
 
 def vendor_of(player: Player) -> Vendor:
