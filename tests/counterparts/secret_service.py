@@ -1,7 +1,7 @@
 """A real Secret Service for tests: a fresh gnome-keyring on a private D-Bus, in a home of its own.
 
     session = SecretServiceSession(tmp_path)
-    finished = session.run([sys.executable, "-m", "provider_console.cli", "secrets", "list"])
+    finished = session.run(["provider-console", "secrets", "list"])
 
 Each `run` is its own D-Bus session and daemon over the same home, so what one stored the next one reads.
 """

@@ -47,16 +47,17 @@ async def test_the_terminal_survives_the_restart_of_its_engine(tmp_path: Path) -
             port = urlsplit(url).port or 0
             await second.enter_async_context(running(again, files=files, port=port, grace_s=0.0))
 
-        app = ConsoleApp(opener=opened, preview=Preview(), clock=WallClock(), themes=load_themes([]))
+        preview = Preview(environment="mine", address=url)
+        app = ConsoleApp(opener=opened, preview=preview, clock=WallClock(), themes=load_themes([]))
         await play(
             Workflow(
                 "a restart",
                 [
-                    see("DeepL", "LibreTranslate", limit_s=15.0),
+                    see("DeepL", "LibreTranslate", url, limit_s=15.0),
                     expect("all is well", lambda state: state.open and state.stale_since is None),
                     do("the engine goes away", lambda _stage: first.aclose()),
                     expect("it is known to be behind", lambda state: state.stale_since is not None, limit_s=15.0),
-                    see("refuses connections"),
+                    see("s without the engine", "figures are from", "refuses connections", url),
                     do("it comes back, and a provider has died meanwhile", lambda _stage: back()),
                     expect("it is up to date again", lambda state: state.stale_since is None, limit_s=20.0),
                     see_no("refuses connections"),

@@ -52,7 +52,7 @@ async def open_remote_terminal(arguments: argparse.Namespace, output: Output) ->
         ) as console:
             yield console
 
-    return await show(opened, theme=arguments.theme, sandbox=sandbox_for(None), names=(), environment=address.target)
+    return await show(opened, theme=arguments.theme, sandbox=sandbox_for(None), names=(), address=address.url)
 
 
 async def _ask(tokens: Tokens, address: str, output: Output) -> None:

@@ -69,8 +69,12 @@ async def show(
     sandbox: Sandbox | None = None,
     names: Sequence[str] | None = None,
     environment: str | None = None,
+    address: str = "",
 ) -> int:
-    """Show the console that `opener` opens. `names` stand there at once; None: those of the user's configuration."""
+    """Show the console that `opener` opens. `names` stand there at once; None: those of the user's configuration.
+
+    `address` says where the engine is, if it is not here.
+    """
     from provider_console.glance import glance
     from provider_console.tui.clock import WallClock
     from provider_console.tui.first_frame import FirstFrame
@@ -83,6 +87,7 @@ async def show(
         names=seen.names if names is None else tuple(names),
         user=seen.user,
         environment=environment or settings.get("environment", "local"),
+        address=address,
         theme=theme or settings.get("theme", DEFAULT_THEME),
         glyphs=settings.get("glyphs", "unicode"),
         charts=settings.get("charts", "braille"),

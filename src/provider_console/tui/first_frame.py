@@ -36,8 +36,15 @@ def rows(state: State, width: int, height: int) -> list[tuple[Line, bool]]:
     """The rows of the first frame, and whether each is the selected one."""
     marks = glyphs(state.glyphs)
     short = height < frame.SHORT
-    aside = frame.standing(state, width, marks)
-    top = navigation(TITLES, TITLES[0][0], aside, width=width, rule=marks.rule, accent=marks.bar)
+    top = navigation(
+        TITLES,
+        TITLES[0][0],
+        frame.standing(state, width, marks),
+        width=width,
+        rule=marks.rule,
+        accent=marks.bar,
+        notice=frame.notice(state, marks),
+    )
     column = width - ASIDE_WIDTH if width >= detail.ASIDE else width
     blank: Sequence[Line] = () if short else (BLANK,)
     lines = [*top, *blank, *headline.headline(state, column, marks), BLANK]

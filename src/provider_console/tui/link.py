@@ -31,12 +31,14 @@ class Clock(Protocol):
 class Preview:
     """What the first paint needs, read from the configuration alone.
 
-    `names` are the configured providers', `theme`, `glyphs`, `charts` the settings of `[appearance]`.
+    `names` are the configured providers', `address` is where the engine is if it is not here, `theme`, `glyphs`,
+    `charts` are the settings of `[appearance]`.
     """
 
     names: tuple[str, ...] = ()
     user: str = ""
     environment: str = ""
+    address: str = ""
     theme: str = "console-dark"
     glyphs: str = "unicode"
     charts: str = "braille"
@@ -49,6 +51,7 @@ class Preview:
             names=self.names,
             user=self.user,
             environment=self.environment,
+            address=self.address,
             glyphs=self.glyphs,
             charts=self.charts,
             config_problem=self.problem,

@@ -148,6 +148,8 @@ class State:
     """Names of the configured providers, there before anything else is."""
     user: str = ""
     environment: str = ""
+    address: str = ""
+    """Where the engine is; empty: here."""
     who: Who | None = None
     open: bool = False
     opened_at: float | None = None

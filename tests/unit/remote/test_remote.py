@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -18,11 +19,12 @@ from provider_console.adapters.http_wire import Answer
 from provider_console.console.errors import BadRequest, ConsoleError, SecretRefused, Unauthenticated
 from provider_console.console.events import BreakerChanged, Event, Gap
 from provider_console.console.routes import ROUTES
+from provider_console.console.views import IssuedToken
 from provider_console.console.wire import struct_of
 from provider_console.remote.address import address_of
 from provider_console.remote.connection import Connection, Unreachable
 from provider_console.remote.remote_console import remote
-from provider_console.remote.tokens import FILE_VARIABLE, VARIABLE, Tokens, expiry
+from provider_console.remote.tokens import FILE_VARIABLE, VARIABLE, Tokens, expiry, keep_valid
 from provider_console.sdk.errors import TransportError
 from provider_console.sdk.secret import Secret
 from provider_console.tui.pump import OPEN_ALERTS
@@ -139,6 +141,73 @@ def test_a_token_that_says_nothing_has_no_end(text: str) -> None:
     assert expiry(Secret(text)) is None
 
 
+class _Renewing:
+    """A console elsewhere whose tokens count for ten minutes; `trouble` comes first."""
+
+    def __init__(self, clock: _Clock, *trouble: ConsoleError) -> None:
+        self.clock = clock
+        self.trouble = list(trouble)
+        self.shown: list[str] = []
+
+    async def renew_token(self, held: Secret) -> IssuedToken:
+        self.shown.append(held.reveal())
+        if self.trouble:
+            raise self.trouble.pop(0)
+        renewed = token(self.clock.now + 600.0)
+        return IssuedToken(id="a", subject="zoe", role="admin", token=renewed, expires_at="")
+
+
+class _Passing(_Clock):
+    """Time passes as it is slept."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        self.now += seconds
+
+    async def turn(self) -> None:
+        """Let others go on."""
+        await asyncio.sleep(0)
+
+
+async def renewals(trouble: list[ConsoleError], *, until: float) -> tuple[_Passing, _Renewing, Tokens, Connection]:
+    """What is renewed up to a time, of a token of ten minutes."""
+    clock = _Passing()
+    far, tokens = _Renewing(clock, *trouble), Tokens(HERE, environ={VARIABLE: "x"}, clock=clock)
+    connection = Connection(HERE, _Wire(), Secret(token(clock.now + 600.0)))
+    async with asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(keep_valid(far, connection, tokens, clock, spread=lambda: 1.0))  # type: ignore[arg-type]
+        while clock.now < until and not keeping.done():
+            await clock.turn()
+        keeping.cancel()
+    return clock, far, tokens, connection
+
+
+async def test_a_token_is_renewed_each_time_that_half_of_it_has_gone_for_as_long_as_it_is_used() -> None:
+    clock, far, tokens, connection = await renewals([], until=4_600.0)
+
+    assert clock.slept == [300.0] * len(clock.slept)
+    assert len(far.shown) >= 11
+    assert len(set(far.shown)) == len(far.shown), "each renewal shows the newest"
+    assert (expiry(connection.token) or 0.0) > 4_600.0
+    found = await tokens.find()
+    assert found is not None
+    assert found.reveal() == connection.token.reveal()
+
+
+async def test_a_renewal_that_nobody_answers_is_tried_again_in_what_is_left() -> None:
+    clock, far, _, connection = await renewals([ConsoleError("away"), ConsoleError("away")], until=1_500.0)
+
+    assert clock.slept[:3] == [300.0, 150.0, 75.0]
+    assert len(far.shown) == 3
+    assert (expiry(connection.token) or 0.0) == 1_525.0 + 600.0
+
+
+async def test_a_token_that_is_refused_is_not_shown_again() -> None:
+    clock, far, _, _ = await renewals([Unauthenticated("revoked")], until=9_000.0)
+
+    assert (clock.slept, len(far.shown)) == ([300.0], 1)
+
+
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -148,11 +217,13 @@ class _Wire:
     def __init__(self, *answers: tuple[int, bytes] | TransportError) -> None:
         self.answers = list(answers)
         self.headers: list[Mapping[str, str]] = []
+        self.sent: list[bytes] = []
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None, target: str
     ) -> Answer:
         self.headers.append(headers)
+        self.sent.append(content or b"")
         answer = self.answers.pop(0)
         if isinstance(answer, TransportError):
             raise answer
@@ -194,6 +265,19 @@ async def test_what_no_console_says_is_a_sentence_with_what_to_do(
 
     assert says in caught.value.message
     assert caught.value.__context__ is None
+
+
+async def test_what_the_terminal_holds_still_travels_as_any_other_mapping() -> None:
+    wire = _Wire((200, b'{"text": "", "revision": "r"}'))
+
+    await console(wire).edited_config(MappingProxyType({"engine.max_retries": 3, "dynamic_ai": MappingProxyType({})}))
+
+    assert msgspec.json.decode(wire.sent[0]) == {"changes": {"engine.max_retries": 3, "dynamic_ai": {}}}
+
+
+async def test_what_has_no_form_in_json_is_a_sentence() -> None:
+    with pytest.raises(BadRequest, match="cannot travel as JSON: object has no form"):
+        await console(_Wire()).edited_config({"engine.max_retries": object()})
 
 
 def test_the_terminal_asks_for_no_more_alerts_than_the_api_gives() -> None:

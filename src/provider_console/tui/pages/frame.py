@@ -30,7 +30,10 @@ WORST_FIRST: Final = (
 
 
 def standing(state: State, width: int, glyphs: Glyphs) -> Line:
-    """How many are in which state, and who is here where; what has no room is left out."""
+    """How many are in which state, and who is here where; what has no room is left out.
+
+    Of an engine elsewhere its address says more than its environment, and stands on the rule below.
+    """
     parts: list[Span] = []
     counts = Counter(view.health.state for view in state.providers.values())
     known = state.health is not None
@@ -43,9 +46,10 @@ def standing(state: State, width: int, glyphs: Glyphs) -> Line:
         parts.append(Span(f" {counts[which]}" if width >= 100 else f"{counts[which]}"))
         if width >= 180:
             parts.append(muted(f" {word}"))
-    if width >= 100 and (state.environment or state.user):
+    environment = "" if state.address else state.environment
+    if width >= 100 and (environment or state.user):
         parts.append(muted("     " if parts else ""))
-        parts.append(muted(" · ".join(filter(None, (state.environment, state.user)))))
+        parts.append(muted(" · ".join(filter(None, (environment, state.user)))))
         if width >= 160 and state.who is not None:
             parts.append(muted(f" {state.who.role.replace('_', ' ')}"))
     return line(*parts)
@@ -58,7 +62,14 @@ def rings(state: State, glyphs: Glyphs) -> Line:
 
 
 def notice(state: State, glyphs: Glyphs) -> Line:
-    """What has just begun to ring or ended; nothing a while later, or once somebody has looked after it."""
+    """What has just begun to ring or ended; a while later, or once somebody has looked after it, where the engine is.
+
+    Nothing of an engine here.
+    """
+    return _rang(state, glyphs) or (line(muted(state.address)) if state.address else ())
+
+
+def _rang(state: State, glyphs: Glyphs) -> Line:
     event = state.rang
     if event is None or not 0 <= state.now - event.at < NOTICE_S:
         return ()
