@@ -113,3 +113,8 @@ class Program:
         """CPU time that the process has used, seconds."""
         fields = Path(f"/proc/{self.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def thread_cpu_s(self) -> float:
+        """CPU time that the main thread has used, seconds, to the microsecond."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text("utf-8").split()[0]) / 1e9

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import ClassVar
 
 from tests.security.payloads import PAYLOADS
 from textual.binding import BindingType
 
-import provider_console.tui.app
 from provider_console.console.console import Console
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.clock import WallClock
@@ -31,7 +29,6 @@ def defect() -> None:
 class Crashing(ConsoleApp):
     """The console; `X` fails in an action, `W` in a task beside it, `P` while a page is painted."""
 
-    CSS_PATH = Path(provider_console.tui.app.__file__).with_name("app.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
         ("X", "fail", "fail"),
         ("W", "fail_beside", ""),

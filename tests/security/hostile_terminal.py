@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import cycle
-from pathlib import Path
 from typing import ClassVar, cast
 
 import msgspec
@@ -23,7 +22,6 @@ from textual.binding import BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-import provider_console.tui.app
 from provider_console.console import events
 from provider_console.console.console import Console
 from provider_console.console.errors import BadRequest
@@ -148,7 +146,6 @@ class Linked(ModalScreen[None]):
 class Hostile(ConsoleApp):
     """The console, and a key that shows links."""
 
-    CSS_PATH = Path(provider_console.tui.app.__file__).with_name("app.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [("L", "linked", "links")]
 
     def action_linked(self) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Final
 
 from textual import actions
@@ -29,18 +30,33 @@ from provider_console.tui.pump import Pump, tick
 from provider_console.tui.safety import AsciiFilter, ControlFilter, crash_report
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.state import Change, Closed, Entered, Opening, Read, reduce
+from provider_console.tui.stylesheet import Rules
 from provider_console.tui.themes import DEFAULT_THEME, Themes, load_themes, stamp, textual_theme
 from provider_console.tui.typing_ahead import TypingAhead
 
+_OF_SCREENS: Final = "activity analytics config detail dialogs execution firstrun form health plugins review revisions"
+SHEETS: Final = [
+    Path(__file__).with_name("app.tcss"),
+    *(Path(__file__).with_name("screens") / f"{name}.tcss" for name in _OF_SCREENS.split()),
+]
+"""The rules of all screens: with rules that come with a screen, all that is shown would be styled anew."""
 LOOK_S: Final = 1.0
 """How often the folders of themes are looked at."""
+LEISURE_S: Final = 0.2
+"""Between the modes that are imported while nobody has opened them yet."""
+
+
+def _module(mode: str) -> ModuleType:
+    return import_module(f"provider_console.tui.screens.{mode}")
 
 
 def _screen(mode: str) -> Callable[[], ConsoleScreen]:
-    """A mode's screen, its module imported when it is first opened."""
+    """A mode's screen, made when it is first opened."""
 
     def made() -> ConsoleScreen:
-        screen: ConsoleScreen = import_module(f"provider_console.tui.screens.{mode}").SCREEN()
+        screen: ConsoleScreen = _module(mode).SCREEN()
+        # It gets its styles as it is mounted; Textual would style all that is shown twice more, as after a new theme.
+        screen._css_update_count = screen.app._css_update_count  # noqa: SLF001
         return screen
 
     return made
@@ -57,7 +73,7 @@ class ConsoleApp(TypingAhead):
     ENABLE_COMMAND_PALETTE = True
     MODES: ClassVar[Any] = {name: _screen(name) for name, _title in TITLES}
     DEFAULT_MODE = "health"
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar[Any] = SHEETS
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(digit), f"mode('{name}')", title, show=False, tooltip=title)
@@ -93,6 +109,7 @@ class ConsoleApp(TypingAhead):
         self._followed: tuple[str | None, str] = (None, preview.glyphs)
         """Theme and marks as the settings said last."""
         super().__init__()
+        self.stylesheet = Rules(variables=self.get_css_variables())
         for name in list(self.available_themes):
             self.unregister_theme(name)
         self._offer(themes)
@@ -132,11 +149,18 @@ class ConsoleApp(TypingAhead):
                 who = await console.whoami()
                 self.change(Read(self.clock.wall(), {"open": True, "who": who, "user": who.actor}))
                 self.run_worker(self._offer_themes_of_plugins(console), group="themes of plugins", exclusive=True)
+                self.run_worker(self._read_modes(), group="modes", exclusive=True)
                 await Pump(console, clock=self.clock, tell=self.change).run()
         except ConsoleError as error:
             self.change(Closed(self.clock.wall(), error.message))
         finally:
             self.link.drop(console)
+
+    async def _read_modes(self) -> None:
+        """Import the other modes, one at a time, so that the first visit to one need not wait for it."""
+        for mode, _title in TITLES:
+            await self.clock.sleep(LEISURE_S)
+            await asyncio.to_thread(_module, mode)
 
     def action_open_again(self) -> None:
         """Open the engine again."""

@@ -36,7 +36,6 @@ class ActivityScreen(ListeningScreen):
     """What rings, the audit trail and the log; one of them at a time."""
 
     MODE = "activity"
-    CSS_PATH = "activity.tcss"
     AUTO_FOCUS = "#alerts"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("A", "view('alerts')", "alerts", show=False, tooltip="what rings, what is kept quiet, what is over"),

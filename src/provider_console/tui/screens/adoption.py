@@ -43,7 +43,6 @@ class FoundScreen(ConsoleScreen):
     """What was found on this machine; each is used once a super admin adopts it."""
 
     MODE = "health"
-    CSS_PATH = "firstrun.tcss"
     AUTO_FOCUS = "#found"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "back", key_display="esc", tooltip="back to the ways on"),

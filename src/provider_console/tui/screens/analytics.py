@@ -39,7 +39,6 @@ class AnalyticsScreen(PastScreen):
     """Providers side by side in a period, against the one before."""
 
     MODE = "analytics"
-    CSS_PATH = "analytics.tcss"
     AUTO_FOCUS = "#providers"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "portrait", "provider", key_display="enter", tooltip="the past of the selected provider"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.reactive import reactive
@@ -68,8 +69,10 @@ class ConsoleScreen(Screen[None]):
         self.state = self.app.state  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
         self._show_all()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Show what changed meanwhile."""
+        # Another theme has been put on by now; styling all of a screen twice at its first visit took a third of it.
+        event.refresh_styles = False
         self.state = self.app.state  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
 
     def watch_state(self) -> None:

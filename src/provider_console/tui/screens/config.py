@@ -36,7 +36,6 @@ class ConfigScreen(SecretsScreen):
     """Sections at the left, settings at the right, and what is not saved below."""
 
     MODE = "config"
-    CSS_PATH = "config.tcss"
     AUTO_FOCUS = "#settings"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "edit", "edit", key_display="enter", tooltip="change the value of the selected setting"),

@@ -20,7 +20,6 @@ class DetailScreen(ProviderScreen):
     """The page of the provider that was entered."""
 
     MODE = "health"
-    CSS_PATH = "detail.tcss"
     AUTO_FOCUS = "#page"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "back", key_display="esc", tooltip="back to the providers"),

@@ -28,8 +28,6 @@ class Sheet(VerticalScroll, can_focus=False):
 class Dialog(ModalScreen[T]):
     """A title, some lines, and the keys that answer."""
 
-    CSS_PATH = "dialogs.tcss"
-
     def __init__(self, title: str, lines: Sequence[Line]) -> None:
         super().__init__()
         self._lines = (line(head(title)), BLANK, *lines)

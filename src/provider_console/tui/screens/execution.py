@@ -41,7 +41,6 @@ class ExecutionScreen(StartingScreen):
     """One execution whole, and the list it was chosen from."""
 
     MODE = "execution"
-    CSS_PATH = "execution.tcss"
     AUTO_FOCUS = "#attempts"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", key_display="enter", tooltip="open the execution under the cursor"),

@@ -27,7 +27,6 @@ class FirstRunScreen(ConsoleScreen):
     """Three ways on, each one key. It goes by itself once somebody has configured a provider."""
 
     MODE = "health"
-    CSS_PATH = "firstrun.tcss"
     AUTO_FOCUS = "#ways"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add_credential", "add a credential", tooltip="store a key, and use the provider that it opens"),

@@ -36,7 +36,6 @@ class FormScreen(ConsoleScreen):
     """Asks for what a kind needs; `run` gets the operation."""
 
     MODE = "execution"
-    CSS_PATH = "form.tcss"
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "run", "run", key_display="ctrl+r", tooltip="run it with fallback", priority=True),

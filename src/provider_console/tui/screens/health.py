@@ -25,7 +25,6 @@ class HealthScreen(ProviderScreen):
     """Providers, worst first, and what to do about the one that is selected."""
 
     MODE = "health"
-    CSS_PATH = "health.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("C", "check_all", "check all", show=False, tooltip="probe every provider"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only the providers that match"),

@@ -18,7 +18,6 @@ from provider_console.tui.widgets.lines import Lines
 class HelpScreen(ModalScreen[None]):
     """Every key that does something on the screen below."""
 
-    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q", "dismiss", "back", key_display="esc", tooltip="back to the screen"),
     ]

@@ -26,7 +26,6 @@ _FRAME: Final = 3
 class PluginsScreen(PluginScreen):
     """Plugins, worst first, and everything about the one that is selected."""
 
-    CSS_PATH = "plugins.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "page", "all of it", key_display="enter", tooltip="its whole page, with the traceback"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only the plugins that match"),

@@ -21,7 +21,6 @@ class PastPage(PastScreen):
     """A page over Analytics, left with escape. `asked` is the period that it was opened from."""
 
     MODE = "analytics"
-    CSS_PATH = "analytics.tcss"
     AUTO_FOCUS = "#page"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "back", key_display="esc", tooltip="back to all providers"),

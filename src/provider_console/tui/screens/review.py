@@ -27,7 +27,6 @@ class ReviewScreen(ConsoleScreen):
     """Shows what is not saved; `done` is called once it is saved or discarded."""
 
     MODE = "config"
-    CSS_PATH = "review.tcss"
     AUTO_FOCUS = "Pager"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s,ctrl+s", "save", "save", key_display="s", tooltip="save it: in force from the next execution on"),

@@ -27,7 +27,6 @@ class RevisionsScreen(ConsoleScreen):
     """The newest first; below, what restoring the selected one would change."""
 
     MODE = "config"
-    CSS_PATH = "revisions.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restore", "restore", tooltip="make the selected version the one in force"),
         Binding("escape,h", "app.pop_screen", "back", key_display="esc", tooltip="back to the settings"),
