@@ -116,17 +116,21 @@ def right(edge: int, *parts: Span | str, width: int | None = None) -> Cell:
 
 
 def row(*cells: Cell, width: int) -> Line:
-    """Cells put at their columns, from the left; one that would overlap its neighbour is moved or cut.
+    """Cells put at their columns, from the left; one that would overlap its neighbour is moved, a space behind, or cut.
 
     >>> "".join(span.text for span in row(left(2, "DeepL"), right(14, "100"), width=20))
     '  DeepL    100'
+    >>> "".join(span.text for span in row(left(0, "1 failed"), right(14, "DeepL 9"), width=20))
+    '1 failed DeepL 9'
     """
     spans: list[Span] = []
     at = 0
     for cell in cells:
         content = cell.content if cell.width is None else cut(cell.content, cell.width)
         size = width_of(content)
-        start = max(cell.at - size if cell.right else cell.at, at)
+        start = cell.at - size if cell.right else cell.at
+        if start < at:
+            start = at + 1
         if start >= width:
             break
         if start > at:

@@ -13,6 +13,8 @@ from provider_console.tui.pages.words import MISSING, figure, plural, seconds
 
 CLASSES: Final = 5
 """Error classes shown on the page of all."""
+NAMES_CULPRITS: Final = 100
+"""So wide, a class names the providers that it came from."""
 
 
 def errors(view: HistoryView, width: int, most: int, glyphs: Glyphs) -> list[Line]:
@@ -30,12 +32,8 @@ def errors(view: HistoryView, width: int, most: int, glyphs: Glyphs) -> list[Lin
     ]
     parts += [muted(" absorbed, "), strong(figure(total.reached_caller)), muted(" reached the caller")]
     hidden = len(total.error_classes) - most
-    more = f"{hidden} more · " if hidden > 0 else ""
-    lines = [
-        row(
-            left(margin, *parts), right(width - margin, muted(f"{more}mostly from" if width >= 78 else "")), width=width
-        )
-    ]
+    aside = " · ".join([f"{hidden} more"] * (hidden > 0) + ["mostly from"] * (width >= NAMES_CULPRITS))
+    lines = [row(left(margin, *parts), right(width - margin, muted(aside)), width=width)]
     return lines + class_bars(total, width, most, glyphs, view=view)
 
 
@@ -56,7 +54,7 @@ def class_bars(
         if reached:
             bar.append(Span(f" {reached:,} failed", "bad"))
         cells = [left(margin, name, width=17), right(start - 2, figure(count)), left(start, *bar)]
-        if view is not None and width >= 100:
+        if view is not None and width >= NAMES_CULPRITS:
             who = " · ".join(f"{who} {many:,}" for who, many in culprits(view, name))
             cells.append(right(width - margin, muted(who)))
         lines.append(row(*cells, width=width))
