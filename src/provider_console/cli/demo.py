@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from provider_console.cli.command import Command
@@ -77,12 +75,13 @@ async def _live(arguments: argparse.Namespace) -> int:
 async def _headless(output: Output) -> int:
     from provider_console.bootstrap import Situation, open_front_end
     from provider_console.sandbox import Sandbox, toml_text
+    from provider_console.sandbox.home import temporary_home
 
-    with tempfile.TemporaryDirectory(prefix="provider-console-demo-") as home:
+    with temporary_home() as home:
         async with Sandbox() as sandbox:
-            (Path(home) / "config.toml").write_text(toml_text({**_ENGINE, **sandbox.tables}), "utf-8")
+            (home / "config.toml").write_text(toml_text({**_ENGINE, **sandbox.tables}), "utf-8")
             environ = {**os.environ, **sandbox.credentials, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
-            situation = Situation(home=Path(home), environ=environ)
+            situation = Situation(home=home, environ=environ)
             async with open_front_end("cli", situation, background=False) as console:
                 reports = [await _play(act, console, sandbox, output) for act in _ACTS]
     if output.json:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -26,6 +24,7 @@ from provider_console.sandbox.deepl import DeepLSandbox
 from provider_console.sandbox.errands import run_errands
 from provider_console.sandbox.fault import Lane
 from provider_console.sandbox.fleet import Tables, toml_text
+from provider_console.sandbox.home import temporary_home
 from provider_console.sandbox.libretranslate import LibreTranslateSandbox
 from provider_console.sandbox.ollama import OllamaSandbox
 from provider_console.sandbox.openai import OpenAISandbox
@@ -67,9 +66,7 @@ async def living_place(
 ) -> AsyncIterator[Place]:
     """The cast on loopback and a temporary home that knows it, for whatever opens a console there."""
     async with AsyncExitStack() as stack:
-        home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="provider-console-demo-"))
-        # Not in a thread: it has to happen however the loop ends.
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        home = stack.enter_context(temporary_home())
         servers = await _serve(stack, random.Random(seed))  # noqa: S311 - a play, no cryptography
         (home / "config.toml").write_text(toml_text(_tables(servers)), "utf-8")
         situation = Situation(home=home, environ=_credentials(), overrides=overrides or {}, secrets="memory")
