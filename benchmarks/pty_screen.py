@@ -10,12 +10,17 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import pyte
+
+_FRAME_END: Final = b"\x1b[?2026l"
+"""The end of a synchronised update: from here on a terminal shows it."""
+_QUIET_S: Final = 0.04
+_GATHERED_S: Final = 0.3
 
 
 class Program:
@@ -63,20 +68,49 @@ class Program:
 
     def read(self, seconds: float) -> bool:
         """Take in what the program writes; False where it wrote nothing for so long."""
+        data = self._written(seconds)
+        self._show(data)
+        return bool(data)
+
+    def _written(self, seconds: float) -> bytes:
         ready, _, _ = select.select([self._terminal], [], [], seconds)
         if not ready:
-            return False
+            return b""
         try:
-            data = os.read(self._terminal, 1 << 16)
+            return os.read(self._terminal, 1 << 16)
         except OSError:
             raise RuntimeError(f"the program ended:\n{self.text}") from None
+
+    def _show(self, data: bytes) -> None:
         # What a terminal answers when it is asked for its abilities.
         if b"\x1b[?2026$p" in data:
             self.press("\x1b[?2026;2$y")
         if b"\x1b[c" in data:
             self.press("\x1b[?62;c")
         self._stream.feed(data)
-        return True
+
+    def seen(self, claim: Callable[[], bool], *, limit_s: float = 5.0) -> float:
+        """When the frame came to its end from which on the screen bears a claim out (perf_counter seconds).
+
+        What is written is taken in at once and looked at afterwards: this terminal is slower than the program, and
+        its own time is not the program's.
+
+        Raises:
+            TimeoutError: it did not come.
+        """
+        end = time.perf_counter() + limit_s
+        while time.perf_counter() < end:
+            came: list[tuple[float, bytes]] = []
+            until = time.perf_counter() + _GATHERED_S
+            while time.perf_counter() < until and (data := self._written(_QUIET_S)):
+                came.append((time.perf_counter(), data))
+            found = False
+            for moment, data in came:
+                self._show(data)
+                found = found or claim()
+                if found and _FRAME_END in data:
+                    return moment
+        raise TimeoutError(f"the screen did not change:\n{self.text}")
 
     def press(self, keys: str) -> None:
         """Type."""
