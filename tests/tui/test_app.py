@@ -86,7 +86,7 @@ async def test_the_cursor_stays_in_sight_below_the_first_page() -> None:
         await pilot.press("pagedown", "pagedown", "pagedown", "down")
         table = pilot.app.screen.query_one(Table)
         assert table.keys.index(str(table.cursor)) > 60
-        seen = [plain(table._content(y)[0]) for y in range(table.size.height)]
+        seen = [table.render_line(y).text for y in range(table.size.height)]
         assert [line for line in seen if line.startswith(f"▌ ● {table.cursor}")]
 
 

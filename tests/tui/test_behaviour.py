@@ -27,10 +27,11 @@ from provider_console.testing.workflow import (
     see,
     see_no,
 )
+from provider_console.tui.ink import Line, line
 from provider_console.tui.keymap import TITLES
 from provider_console.tui.palette import commands
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.widgets.table import Table
+from provider_console.tui.widgets.table import Row, Table
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -60,6 +61,7 @@ PROMISES: Final = {
     ),
     "tables update cell by cell and the cursor stays on its row while rows move": (
         "tests/tui/test_behaviour.py::test_a_change_of_one_row_repaints_that_row_alone",
+        "tests/tui/test_behaviour.py::test_moving_the_cursor_lays_out_no_other_row_and_scrolling_only_the_new_one",
         "tests/tui/test_app.py::test_the_cursor_stays_on_its_provider_while_rows_move",
     ),
     "1,000 providers and 1,000 events fold to one update a frame": (
@@ -143,6 +145,45 @@ async def test_a_change_of_one_row_repaints_that_row_alone() -> None:
         seen = [y for y in set(painted) if "p003" not in paint(y).text]
         assert painted
         assert seen == []
+
+
+async def test_moving_the_cursor_lays_out_no_other_row_and_scrolling_only_the_new_one() -> None:
+    app = fleet.app()
+    laid: list[int] = []
+
+    def row(number: int) -> Row:
+        def paint(_width: int, _selected: bool) -> Line:
+            laid.append(number)
+            return line(f"row {number}")
+
+        return Row(f"{number}", paint)
+
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        table = app.screen.query_one(Table)
+        table.fill([row(number) for number in range(100)])
+        table.cursor = "3"
+        await pilot.pause()
+        laid.clear()
+        table.cursor = "4"
+        await pilot.pause()
+        moved = set(laid)
+        bottom = max(number for number in range(100) if (table.line_of(f"{number}") or 0) < table.size.height)
+        table.cursor = f"{bottom}"
+        await pilot.pause()
+        laid.clear()
+        table.cursor = f"{bottom + 1}"
+        await pilot.pause()
+
+    assert moved == {3, 4}
+    assert set(laid) == {bottom, bottom + 1}
+
+
+async def test_the_last_filters_are_the_same_at_each_frame_so_that_lines_are_not_filtered_again() -> None:
+    app = fleet.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert all(one is other for one, other in zip(app.get_line_filters(), app.get_line_filters(), strict=True))
 
 
 async def test_a_thousand_events_fold_to_few_updates() -> None:

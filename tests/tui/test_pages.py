@@ -16,7 +16,7 @@ from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
 from provider_console.tui.ink import plain, width_of
 from provider_console.tui.pages import coverage, detail, frame, headline, health, portrait, strips
 from provider_console.tui.pages.frame import standing
-from provider_console.tui.state import CheckAsked, ProvidersRead, State, Ticked, Unanswered, reduce
+from provider_console.tui.state import CheckAsked, Checked, ProvidersRead, State, Ticked, Unanswered, reduce
 
 SIZES = [60, 72, 80, 92, 100, 110, 116, 120, 160, 200]
 
@@ -48,6 +48,26 @@ def test_the_worst_come_first_and_then_the_best_score() -> None:
 
     assert [row.name for row in rows] == ["LibreTranslate", "OpenAI", "Gemini", "Apertium", "DeepL"]
     assert [row.group for row in rows] == [0, 0, 0, 1, 1]
+
+
+def test_rows_without_news_stay_the_very_same_wherever_they_go() -> None:
+    before = {row.key: row for row in health.entries(scene())}
+    better = provider("OpenAI", score=99.9)
+    state = scene(tuple(better if view.id == "openai" else view for view in PROVIDERS))
+
+    rows = health.entries(state, before=before)
+
+    assert rows == health.entries(state)
+    assert {row.key for row in rows if row is not before[row.key]} == {"openai"}
+
+
+def test_a_row_that_is_steady_does_not_know_the_time_and_one_in_trouble_does() -> None:
+    state = scene()
+    later = reduce(state, Ticked(NOW + 1))
+    made = {row.name: (health.made_of(row, state), health.made_of(row, later)) for row in health.entries(state)}
+
+    same = {name: all(a is b for a, b in zip(*parts, strict=True)) for name, parts in made.items()}
+    assert same == {"LibreTranslate": False, "OpenAI": False, "Gemini": False, "Apertium": True, "DeepL": True}
 
 
 def test_the_first_round_is_alphabetical_and_counts() -> None:
@@ -204,6 +224,20 @@ def test_an_answer_ends_the_stale_state() -> None:
     assert state.stale_since == NOW
 
     assert reduce(state, ProvidersRead(NOW + 4, ())).stale_since is None
+
+
+def test_checks_told_together_come_to_what_they_come_to_one_by_one() -> None:
+    made = [
+        HealthChecked(at=NOW + at, check=check(name, NOW + at, passed=at % 3 > 0))
+        for at, name in enumerate(("deepl", "openai", "deepl", "gemini") * 20)
+    ]
+    asked = reduce(scene(), CheckAsked(NOW, frozenset({"deepl", "apertium"})))
+
+    one_by_one = asked
+    for event in made:
+        one_by_one = reduce(one_by_one, event)
+
+    assert reduce(asked, Checked(tuple(made))) == one_by_one
 
 
 def test_a_check_is_remembered_sixty_deep() -> None:

@@ -108,6 +108,9 @@ class ConsoleApp(TypingAhead):
         self._wanted_theme = preview.theme
         self._followed: tuple[str | None, str] = (None, preview.glyphs)
         """Theme and marks as the settings said last."""
+        self._told = False
+        """Whether the screens are about to hear of a change."""
+        self._last_filters = (AsciiFilter(), ControlFilter())
         super().__init__()
         self.stylesheet = Rules(variables=self.get_css_variables())
         for name in list(self.available_themes):
@@ -189,10 +192,13 @@ class ConsoleApp(TypingAhead):
     def change(self, change: Change) -> None:
         """Move the state on; the screens hear of it once a frame."""
         self.state = reduce(self.state, change)
-        self.post_message(StateChanged())
+        if not self._told:
+            self._told = True
+            self.post_message(StateChanged())
 
     def on_state_changed(self) -> None:
         """Hand the state to what is shown, and follow the settings of how it is shown."""
+        self._told = False
         state, followed = self.state, self._followed
         self._followed = (state.theme, state.glyphs)
         if state.theme is not None and followed[0] not in (None, state.theme):
@@ -322,8 +328,11 @@ class ConsoleApp(TypingAhead):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The last filter on the way to the terminal comes last."""
-        marks = [AsciiFilter()] if self.state.glyphs == "ascii" else []
-        return [*super().get_line_filters(), *marks, ControlFilter()]
+        # Always the same ones: Textual keeps a filtered line by the filter, and with it how that is written.
+        return [
+            *super().get_line_filters(),
+            *(self._last_filters if self.state.glyphs == "ascii" else self._last_filters[1:]),
+        ]
 
     def _fatal_error(self) -> None:
         """End with a report that shows no local variable (Textual's own does)."""

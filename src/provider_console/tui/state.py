@@ -250,6 +250,13 @@ class ProvidersRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """Checks that were made, oldest first."""
+
+    checks: tuple[events.HealthChecked, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AnalyticsRead:
     """The figures of one provider read anew."""
 
@@ -348,6 +355,7 @@ Change = (
     | Entered
     | Read
     | ProvidersRead
+    | Checked
     | AnalyticsRead
     | HistoryRead
     | Unanswered
@@ -552,14 +560,25 @@ def _execution_ended(event: events.ExecutionEnded, state: State) -> State:
 
 @_apply.register
 def _checked(event: events.HealthChecked, state: State) -> State:
-    check = event.check
-    kept = (*state.checks.get(check.provider, ()), check)[-CHECKS_KEPT:]
-    checking = _without(state.checking, frozenset({check.provider}))
-    state = replace(state, checks={**state.checks, check.provider: kept}, checking=checking)
-    if check.passed is False:
-        words = f"failed · {check.message or check.error_class or 'no answer'}"
-        state = _happened(state, Happening(event.at, check.provider, "check", words, check.state))
-    return state
+    return _many_checked(Checked((event,)), state)
+
+
+@_apply.register
+def _many_checked(change: Checked, state: State) -> State:
+    kept = dict(state.checks)
+    failed = []
+    for event in change.checks:
+        check = event.check
+        kept[check.provider] = (*kept.get(check.provider, ()), check)[-CHECKS_KEPT:]
+        if check.passed is False:
+            words = f"failed · {check.message or check.error_class or 'no answer'}"
+            failed.append(Happening(event.at, check.provider, "check", words, check.state))
+    return replace(
+        state,
+        checks=kept,
+        checking=_without(state.checking, frozenset(event.check.provider for event in change.checks)),
+        happenings=(*state.happenings, *failed)[-HAPPENINGS_KEPT:] if failed else state.happenings,
+    )
 
 
 @_apply.register

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeGuard
 
 from provider_console.console.views import HealthState, ProviderView
@@ -40,6 +41,12 @@ class Entry:
     group: int = 0
     tied: bool = False
     """Whether two have the same score in whole points, so that a decimal is needed to tell them apart."""
+    order: tuple[int, float, str] = (len(ORDER), 0.0, "")
+    """Where it stands, worst first."""
+
+
+NONE_BEFORE: Final[Mapping[str, Entry]] = MappingProxyType({})
+"""No rows are known yet."""
 
 
 class Columns(NamedTuple):
@@ -86,38 +93,44 @@ def heard_of(view: ProviderView) -> bool:
     return not view.enabled or health.state is not HealthState.UNKNOWN or health.last_check is not None
 
 
-def entries(state: State, needle: str = "") -> list[Entry]:
-    """The rows: alphabetical until the first round is over, then worst first and by score."""
+def entries(state: State, needle: str = "", before: Mapping[str, Entry] = NONE_BEFORE) -> list[Entry]:
+    """The rows: alphabetical until the first round is over, then worst first and by score.
+
+    Those of `before`, by key, that say the same are taken over as they are.
+    """
     if not state.providers:
         named = [Entry(name, name, None) for name in state.names]
     else:
         over = settled(state)
-        named = [
-            Entry(view.id, view.name, view, int(over and view.health.state not in TROUBLED))
-            for view in state.providers.values()
-        ]
-        if over:
-            named.sort(key=_worst_first)
-        else:
-            named.sort(key=lambda entry: entry.name.casefold())
+        named = [_entry(view, before.get(view.id), over=over) for view in state.providers.values()]
+        named.sort(key=_order if over else _name)
     words = needle.casefold().split()
     left_over = [entry for entry in named if all(word in _haystack(entry) for word in words)] if words else named
     points = [round(entry.view.health.score) for entry in left_over if ranked(entry.view)]
-    if len(set(points)) == len(points):
-        return left_over
-    return [replace(entry, tied=True) for entry in left_over]
+    tied = len(set(points)) < len(points)
+    return [entry if entry.tied is tied else replace(entry, tied=tied) for entry in left_over]
+
+
+def _entry(view: ProviderView, before: Entry | None, *, over: bool) -> Entry:
+    health = view.health
+    group = int(over and health.state not in TROUBLED)
+    if before is not None and before.view is view and before.group == group:
+        return before
+    order = (ORDER[health.state], -health.score, view.name.casefold())
+    return Entry(view.id, view.name, view, group, before is not None and before.tied, order)
+
+
+def _order(entry: Entry) -> tuple[int, float, str]:
+    return entry.order
+
+
+def _name(entry: Entry) -> str:
+    return entry.order[2]
 
 
 def ranked(view: ProviderView | None) -> TypeGuard[ProviderView]:
     """Whether a provider is in the order at all."""
     return view is not None and view.health.state in (HealthState.HEALTHY, HealthState.DEGRADED)
-
-
-def _worst_first(entry: Entry) -> tuple[int, float, str]:
-    if entry.view is None:
-        return (len(ORDER), 0.0, entry.name)
-    health = entry.view.health
-    return (ORDER[health.state], -health.score, entry.name.casefold())
 
 
 def _haystack(entry: Entry) -> str:
@@ -129,6 +142,14 @@ def _haystack(entry: Entry) -> str:
 
 
 # --- the rows --------------------------------------------------------------------------------------------------
+
+
+def made_of(entry: Entry, state: State) -> tuple[object, ...]:
+    """What a row is made of: of the same things it says the same. One that is steady does not know the time."""
+    view = entry.view
+    steady = view is not None and view.health.state not in TROUBLED and state.checking is None
+    seen = (state.checks.get(entry.key), state.trends.get(entry.key))
+    return (entry, *seen, state.glyphs, None if steady else state)
 
 
 def header(width: int, glyphs: Glyphs, *, ruled: bool) -> list[Line]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,6 +19,9 @@ from provider_console.tui.screens.provider import ProviderScreen
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
+
+MADE_KEPT: Final = 200
+"""Rows that were painted and are kept: what is seen of a tall terminal, selected and not."""
 
 
 class HealthScreen(ProviderScreen):
@@ -38,6 +41,8 @@ class HealthScreen(ProviderScreen):
         self._rows: list[Row] = []
         self._ordered = False
         self._rows_of: tuple[object, ...] = ()
+        self._made: dict[tuple[str, int, bool], tuple[tuple[object, ...], Line]] = {}
+        """Rows that were painted, by key, width and selection, with what each is made of."""
 
     def body(self) -> ComposeResult:
         """Headline, filter, table, detail."""
@@ -70,9 +75,8 @@ class HealthScreen(ProviderScreen):
         # Sorting is for news of providers, not for each second that passes.
         wanted = (state.providers, state.names, self._needle, self._short)
         if wanted != self._rows_of:
-            self._entries, self._rows_of = health.entries(state, self._needle), wanted
-            groups = not self._short
-            self._rows = [Row(each.key, partial(self._painted, each), each.group * groups) for each in self._entries]
+            self._rows_of = wanted
+            self._order()
         self.query_one("#headline", Lines).show(self._top)
         table = self.query_one("#providers", Table)
         at_top = table.cursor in (None, *table.keys[:1])
@@ -87,8 +91,31 @@ class HealthScreen(ProviderScreen):
         self.query_one("#aside").display = self._wide
         self._show_detail()
 
+    def _order(self) -> None:
+        """Put the rows in order; those without news stay the very same."""
+        entries = {entry.key: entry for entry in self._entries}
+        rows = {row.key: row for row in self._rows}
+        self._entries = health.entries(self.state, self._needle, entries)
+        groups = not self._short
+
+        def row_of(entry: health.Entry) -> Row:
+            row, group = rows.get(entry.key), entry.group * groups
+            if row is not None and row.group == group and entries[entry.key] is entry:
+                return row
+            return Row(entry.key, partial(self._painted, entry), group)
+
+        self._rows = [row_of(entry) for entry in self._entries]
+
     def _painted(self, entry: health.Entry, width: int, selected: bool) -> Line:  # noqa: FBT001 - the table's own call
-        return health.provider_row(entry, self.state, width, self.glyphs, selected=selected)
+        parts = health.made_of(entry, self.state)
+        known = self._made.get((entry.key, width, selected))
+        if known is not None and all(one is other for one, other in zip(known[0], parts, strict=True)):
+            return known[1]
+        if len(self._made) >= MADE_KEPT:
+            self._made.clear()
+        painted = health.provider_row(entry, self.state, width, self.glyphs, selected=selected)
+        self._made[entry.key, width, selected] = (parts, painted)
+        return painted
 
     def _header(self, width: int) -> Sequence[Line]:
         return health.header(width, self.glyphs, ruled=not self._short)

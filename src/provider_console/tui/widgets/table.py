@@ -31,6 +31,15 @@ class Row(NamedTuple):
     second: Callable[[int, bool], Line] | None = None
 
 
+class _Seen(NamedTuple):
+    """A line as it was painted last, and in which round of `Table.fill`."""
+
+    content: Line
+    selected: bool
+    strip: Strip
+    round: int
+
+
 class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     """Rows under a header. `paint` of a row gets the width and whether it is selected."""
 
@@ -72,14 +81,18 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         self._lines: list[int | None] = []
         """The index of the row on each line; None on a blank one."""
         self._line_of: dict[str, int] = {}
-        self._painted: dict[int, tuple[Line, bool]] = {}
-        """What stands on each line of the screen, and whether it is selected."""
+        self._seen: dict[int, _Seen] = {}
+        """What was painted, by the line of the page: what stays is neither laid out nor turned into colours again."""
+        self._round = 0
+        self._painted: dict[int, Strip] = {}
+        """What stands on each line of the screen."""
 
     # --- what it shows ------------------------------------------------------------------------------------------
 
     def fill(self, rows: Sequence[Row], header: Callable[[int], Sequence[Line]] | None = None) -> None:
         """Show these rows. The cursor stays on its row wherever it went, else at the place where it was."""
         place = self._line_of.get(self.cursor or "", 0)
+        self._round += 1
         if header is not None:
             self._header = header
         self._heading = self._header(self.size.width)
@@ -130,12 +143,22 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         """Paint for the width that there is now; the cursor stays in sight."""
         self._heading = self._header(self.size.width)
         self.virtual_size = Size(self.size.width, self._head + len(self._lines))
-        self._painted.clear()
+        self._forget()
         self.refresh()
         self._reveal()
 
-    def watch_cursor(self) -> None:
+    def notify_style_update(self) -> None:
+        """Forget the colours of before."""
+        self._forget()
+        super().notify_style_update()
+
+    def _forget(self) -> None:
+        self._seen.clear()
+        self._painted.clear()
+
+    def watch_cursor(self, before: str | None, now: str | None) -> None:
         """Follow the cursor and tell of it."""
+        self._changed(before, now)
         self._reveal()
         self._repaint()
         self.post_message(self.Highlighted(self, self.cursor))
@@ -147,24 +170,58 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_focus(self) -> None:
         """Show the cursor."""
+        self._changed(self.cursor)
         self._repaint()
 
     def on_blur(self) -> None:
         """Hide the cursor; the selected row keeps its background."""
+        self._changed(self.cursor)
         self._repaint()
+
+    def _changed(self, *keys: str | None) -> None:
+        """Have some rows laid out anew."""
+        for key in keys:
+            line = self._line_of.get(key or "")
+            if line is None:
+                continue
+            for place in range(line, line + self._tall(line)):
+                if (seen := self._seen.get(place)) is not None:
+                    self._seen[place] = seen._replace(round=-1)
+
+    def _tall(self, line: int) -> int:
+        """How many lines the row that begins on a line has."""
+        return self._lines[line : line + 2].count(self._lines[line])
 
     def _repaint(self) -> None:
         """Paint what is seen and changed, and nothing else."""
         width, height = self.size
-        changed = []
-        for y in range(height):
-            content = self._content(y)
-            if self._painted.get(y) != content:
-                changed.append(Region(0, y, width, 1))
+        top, bottom = int(self.scroll_y) - self._head, int(self.scroll_y) + height
+        if len(self._seen) > 4 * height:
+            self._seen = {place: seen for place, seen in self._seen.items() if place < 0 or top <= place < bottom}
+        changed = [
+            Region(0, y, width, 1) for y in range(height) if self._painted.get(y) is not self._strip_at(y, width)
+        ]
         if changed:
             self.refresh(*changed)
 
-    def _content(self, y: int) -> tuple[Line, bool]:
+    def _strip_at(self, y: int, width: int) -> Strip:
+        """A line of what is seen; the same one as before where it says the same."""
+        # The header stands before the first row, wherever that has been scrolled to.
+        place = y - self._head if y < self._head else y + int(self.scroll_y) - self._head
+        seen = self._seen.get(place)
+        if seen is not None and seen.strip.cell_length != width:
+            seen = None
+        if seen is not None and seen.round == self._round:
+            return seen.strip
+        content, selected = self._content(y, width)
+        if seen is not None and seen.content == content and seen.selected is selected:
+            strip = seen.strip
+        else:
+            strip = self.strip(content, width, selected=selected)
+        self._seen[place] = _Seen(content, selected, strip, self._round)
+        return strip
+
+    def _content(self, y: int, width: int) -> tuple[Line, bool]:
         if y < self._head:
             return self._heading[y], False
         place = y + int(self.scroll_y) - self._head
@@ -174,11 +231,11 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         if index is None:
             above = self._lines[place - 1]
             after = None if above is None else self._rows[above].after
-            return BLANK if after is None else after(self.size.width), False
+            return BLANK if after is None else after(width), False
         row = self._rows[index]
         selected = row.key == self.cursor
         below = place > self._line_of[row.key]
-        content = (row.second if below and row.second is not None else row.paint)(self.size.width, selected)
+        content = (row.second if below and row.second is not None else row.paint)(width, selected)
         if not selected:
             return content, False
         bar = Span(self.cursor_glyph if self.has_focus else " ", "accent")
@@ -186,17 +243,17 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """One line of what is seen."""
-        self._painted[y] = content, selected = self._content(y)
-        return self.strip(content, self.size.width, selected=selected)
+        self._painted[y] = strip = self._strip_at(y, self.size.width)
+        return strip
 
     # --- moving -------------------------------------------------------------------------------------------------
 
     def action_move(self, rows: int) -> None:
         """The cursor some rows down."""
-        keys = self.keys
-        if keys:
-            at = keys.index(self.cursor) if self.cursor in self._line_of else 0
-            self.cursor = keys[max(0, min(len(keys) - 1, at + rows))]
+        if self._rows:
+            line = self._line_of.get(self.cursor or "")
+            at = (0 if line is None else self._lines[line]) or 0
+            self.cursor = self._rows[max(0, min(len(self._rows) - 1, at + rows))].key
 
     def action_page(self, pages: int) -> None:
         """The cursor a page down."""
@@ -216,9 +273,11 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         line = self._line_of.get(self.cursor or "")
         if line is not None and self.size.height:
             head = self._head
-            tall = self._lines[line : line + 2].count(self._lines[line])
             self.scroll_to_region(
-                Region(0, line + head, self.size.width, tall), spacing=Spacing(top=head), animate=False, immediate=True
+                Region(0, line + head, self.size.width, self._tall(line)),
+                spacing=Spacing(top=head),
+                animate=False,
+                immediate=True,
             )
 
     def on_click(self, event: events.Click) -> None:
