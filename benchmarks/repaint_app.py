@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
+from provider_console.cli.terminal import settled
 from provider_console.console import events
 from provider_console.console.console import Console
 from provider_console.console.views import (
@@ -176,7 +177,9 @@ def main() -> None:
         yield cast(Console, MemoryConsole(rows, rate))
 
     preview: dict[str, Any] = {"names": tuple(f"provider-{number:04}" for number in range(1, rows + 1))}
-    ConsoleApp(opener=opened, preview=Preview(user="alice", **preview), clock=WallClock(), themes=load_themes([])).run()
+    ConsoleApp(
+        opener=settled(opened), preview=Preview(user="alice", **preview), clock=WallClock(), themes=load_themes([])
+    ).run()
 
 
 if __name__ == "__main__":

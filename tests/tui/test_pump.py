@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
-from tests.tui.scene import PROVIDERS, health
+from tests.tui.scene import NOW, PROVIDERS, check, health, provider
 
 from provider_console.console.console import Console
 from provider_console.console.errors import StorageUnavailable
+from provider_console.console.events import HealthChecked, ProviderStateChanged
 from provider_console.testing.frozen import FrozenClock, FrozenConsole
 from provider_console.tui.pump import Pump
-from provider_console.tui.state import Change, Read, Unanswered
+from provider_console.tui.state import Change, Checked, ProvidersRead, Read, Unanswered
 
 HEALTH = health(PROVIDERS)
 
@@ -71,3 +72,51 @@ async def test_what_is_refused_is_said_whatever_it_is_good_for() -> None:
         await until(lambda: any(isinstance(change, Unanswered) for change in told), clock)
 
     assert next(change.failure for change in told if isinstance(change, Unanswered)) == "the database is locked"
+
+
+async def test_a_provider_with_news_is_read_alone() -> None:
+    console = FrozenConsole({"health": HEALTH})
+    async with pumped(console) as (told, clock):
+        await until(lambda: read(told, "health") and read(told, "plugins"), clock)
+        whole = console.times("config")
+        console.happen(ProviderStateChanged(at=NOW, provider="deepl", before="healthy", after="degraded", why="slow"))
+        await until(lambda: any(isinstance(change, ProvidersRead) for change in told), clock)
+
+    views = next(change.providers for change in told if isinstance(change, ProvidersRead))
+    assert [view.id for view in views] == ["deepl"]
+    assert console.times("config") == whole
+
+
+async def test_a_thousand_checks_a_second_cost_one_read_of_all_a_second_and_none_of_anything_else() -> None:
+    many = [provider(f"p{number:04}") for number in range(1_000)]
+    console = FrozenConsole({"health": health(tuple(many))})
+    async with pumped(console) as (told, clock):
+        await until(lambda: read(told, "health") and read(told, "plugins"), clock)
+        before = {method: console.times(method) for method in ("health", "config", "provider", "plugins", "alerts")}
+        begun, told_of = clock.wall(), len(told)
+        while clock.wall() - begun < 10:
+            console.happen(*(HealthChecked(at=NOW, check=check(view.id, NOW)) for view in many[:50]))
+            await asyncio.sleep(0.001)
+            clock.advance(0.05)
+
+    after = {method: console.times(method) - count for method, count in before.items()}
+    assert 8 <= after.pop("health") <= 15
+    assert after == {"config": 0, "provider": 0, "plugins": 0, "alerts": 0}
+    checks = [change for change in told[told_of:] if isinstance(change, Checked)]
+    assert 30 <= len(checks) <= 60, "checks are told four times a second, together"
+    assert sum(len(change.checks) for change in checks) >= 9_000
+
+
+async def test_a_state_that_changes_in_a_flood_of_checks_does_not_wait_for_the_others() -> None:
+    many = [provider(f"p{number:04}") for number in range(1_000)]
+    console = FrozenConsole({"health": health(tuple(many))})
+    async with pumped(console) as (told, clock):
+        await until(lambda: read(told, "health") and read(told, "plugins"), clock)
+        console.happen(*(HealthChecked(at=NOW, check=check(view.id, NOW)) for view in many[:500]))
+        console.happen(ProviderStateChanged(at=NOW, provider="p0900", before="healthy", after="unhealthy", why="down"))
+        begun = clock.wall()
+        await until(lambda: any(isinstance(change, ProvidersRead) for change in told), clock)
+
+    views = next(change.providers for change in told if isinstance(change, ProvidersRead))
+    assert [view.id for view in views] == ["p0900"]
+    assert clock.wall() - begun < 0.6

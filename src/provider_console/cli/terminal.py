@@ -63,6 +63,22 @@ def sandbox_for(role: str | None) -> Sandbox:
     return Sandbox(opened, names)
 
 
+def settled(opener: Opener) -> Opener:
+    """The same console. What is loaded once it is open stays, and the collector does not look through it again.
+
+    That took it 80 ms, in the midst of a frame.
+    """
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Console]:
+        async with opener() as console:
+            if not gc.get_freeze_count():
+                gc.freeze()
+            yield console
+
+    return opened
+
+
 async def show(
     opener: Opener,
     *,
@@ -94,13 +110,6 @@ async def show(
         charts=settings.get("charts", "braille"),
     )
 
-    @asynccontextmanager
-    async def settled() -> AsyncIterator[Console]:
-        async with opener() as console:
-            # What is loaded by now stays. To look through it again took the collector 80 ms, in the midst of a frame.
-            gc.freeze()
-            yield console
-
     clock, themes, first_frame = WallClock(), load_themes([seen.themes]), FirstFrame()
     worn = themes.themes.get(preview.theme) or themes.themes[DEFAULT_THEME]
     with first_frame.show(preview.state(clock.wall()), worn, os.environ):
@@ -108,7 +117,12 @@ async def show(
         from provider_console.tui.app import ConsoleApp
 
         app = ConsoleApp(
-            opener=settled, preview=preview, clock=clock, themes=themes, sandbox=sandbox, first_frame=first_frame
+            opener=settled(opener),
+            preview=preview,
+            clock=clock,
+            themes=themes,
+            sandbox=sandbox,
+            first_frame=first_frame,
         )
         await app.run_async()
     return DONE if app.return_code in (0, None) else FAILED

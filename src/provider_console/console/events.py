@@ -7,7 +7,7 @@ import msgspec
 from provider_console.console.views import AlertView, AttemptView, CheckView, ExecutionReport, HealthState
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, rename="camel"):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, rename="camel", gc=False):
     """Something happened at a wall time (seconds since 1970)."""
 
     at: float

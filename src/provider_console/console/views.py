@@ -19,7 +19,7 @@ from provider_console.sdk.provider import Cost, Network, Tier
 __all__ = ["AuditVerdict", "SecretBackend"]
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """A frozen value for a front end."""
 
 

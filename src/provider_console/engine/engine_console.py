@@ -74,6 +74,8 @@ from provider_console.sdk.secret import Secret
 T = TypeVar("T")
 
 SNOOZE_MAX_S: Final = 30 * 86_400.0
+VIEWS_AT_ONCE: Final = 50
+"""Providers looked at between two turns of the loop: 2 ms, while a key or a call may be waiting."""
 
 
 class EngineConsole:
@@ -696,21 +698,24 @@ class EngineConsole:
         recollection = self._engine.recollection
         wanted = every if lanes is None else lanes
         checks = recollection.checks([lane.provider.id for lane in wanted], limit=1)
-        return [
-            provider_view(
-                lane,
-                now=parts.clock.monotonic(),
-                wall=parts.clock.wall(),
-                settings=settings,
-                medians=medians,
-                credential=None
-                if lane.provider.credential is None
-                else await parts.secrets.info(lane.provider.credential),
-                checks=checks.get(lane.provider.id, ()),
-                failures=recollection.failures_in_a_row(lane.provider.id),
+        views = []
+        for count, lane in enumerate(wanted, 1):
+            name = lane.provider.credential
+            views.append(
+                provider_view(
+                    lane,
+                    now=parts.clock.monotonic(),
+                    wall=parts.clock.wall(),
+                    settings=settings,
+                    medians=medians,
+                    credential=None if name is None else await parts.secrets.info(name),
+                    checks=checks.get(lane.provider.id, ()),
+                    failures=recollection.failures_in_a_row(lane.provider.id),
+                )
             )
-            for lane in wanted
-        ]
+            if count % VIEWS_AT_ONCE == 0:
+                await parts.clock.sleep(0)
+        return views
 
     async def _secret(self, name: str) -> SecretView:
         info = await self._parts.secrets.info(name)

@@ -12,16 +12,36 @@ from typing import Any, Final
 from provider_console.console import events
 from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
-from provider_console.console.views import AlertView, CheckView, CoverageEntry, ExecutionSummary, PluginView
+from provider_console.console.views import (
+    AlertView,
+    CheckView,
+    CoverageEntry,
+    ExecutionSummary,
+    PluginView,
+    SystemHealth,
+)
 from provider_console.tui.link import Clock
-from provider_console.tui.state import ALERTS_KEPT, Change, ProvidersRead, Read, Ticked, Unanswered, newest_first
+from provider_console.tui.state import (
+    ALERTS_KEPT,
+    Change,
+    Checked,
+    ProvidersRead,
+    Read,
+    Ticked,
+    Unanswered,
+    newest_first,
+)
 
 PERIOD_S: Final = 0.25
-"""How often what changed is read: a person sees no difference, and 1,000 events cost four reads."""
+"""How often what changed is read: a person sees no difference."""
 SLOW_S: Final = 2.0
 """How often figures and coverage are read while things happen."""
+COVERAGE_S: Final = 10.0
+"""How often coverage is read while nobody's state changes: who takes over may have become faster."""
 FEW: Final = 20
-"""So many changed providers are read one by one; more, by reading the whole map."""
+"""So many changed providers are read one by one; more, by reading all of them."""
+READ_A_SECOND: Final = 1_000
+"""Providers read a second at most by reading all of them."""
 OPEN_ALERTS: Final = 2_000
 """Alerts that may be open: a thousand providers, two rules."""
 SHOWN: Final = ("theme", "glyphs", "charts", "environment")
@@ -51,7 +71,16 @@ class Pump:
         self._beside_s = beside_s
         self._clock = clock
         self._tell = tell
-        self._changed: set[str] = set()
+        self._changed: dict[str, None] = {}
+        """Providers with news, in the order in which it came."""
+        self._turned: dict[str, None] = {}
+        """Those whose state changed: they do not wait for the others."""
+        self._known = 0
+        """How many there are."""
+        self._all_at = 0.0
+        """When all of them may be read again (wall s)."""
+        self._coverage_at = 0.0
+        """When coverage is read whatever happens (wall s)."""
         self._everything = True
         self._beside: dict[str, Callable[[], Awaitable[Any]]] = {
             "checks": self._recent_checks,
@@ -93,15 +122,16 @@ class Pump:
     def _note(self, event: events.Event) -> None:
         match event:
             case events.HealthChecked():
-                self._changed.add(event.check.provider)
+                self._changed[event.check.provider] = None
                 self._checks.append(event)
                 self._counts = True
             case events.ProviderStateChanged() | events.BreakerChanged():
-                self._changed.add(event.provider)
+                self._turned[event.provider] = None
+                self._wanted.add("coverage")
             case events.AttemptEnded():
-                self._changed.add(event.attempt.provider)
+                self._changed[event.attempt.provider] = None
             case events.ExecutionEnded():
-                self._wanted |= {"figures", "trends", "recent"}
+                self._wanted |= {"figures", "trends", "recent", "coverage"}
             case (
                 events.CatalogChanged()
                 | events.PluginQuarantined()
@@ -121,7 +151,7 @@ class Pump:
             if now >= slow_at or self._everything:
                 slow_at = now + SLOW_S
                 await self._ask(self._read_slowly)
-            if self._changed or self._everything:
+            if self._changed or self._turned or self._everything:
                 await self._ask(self._read_changed)
             self._tell_checks()
             await self._clock.sleep(PERIOD_S)
@@ -138,15 +168,26 @@ class Pump:
             self._tell(Unanswered(self._clock.wall(), error.message))
 
     async def _read_changed(self) -> None:
-        if self._everything or len(self._changed) > FEW:
-            fields = await self._whole_map()
+        if self._everything:
+            health = await self._all()
+            fields = {**await self._configuration(), "health": health}
             self._everything = False
-            self._changed.clear()
             await self._say_with(MAP, fields)
-            return
-        changed, self._changed = self._changed, set()
+        elif len(self._changed) + len(self._turned) <= FEW:
+            await self._some([*self._turned, *self._changed])
+        elif self._clock.wall() >= self._all_at:
+            health = await self._all()
+            self._tell_checks()
+            self._tell(Read(self._clock.wall(), {"health": health}))
+        elif self._turned:
+            await self._some(list(self._turned)[:FEW])
+
+    async def _some(self, wanted: Sequence[str]) -> None:
+        """Read some providers, one by one."""
         views = []
-        for provider_id in changed:
+        for provider_id in dict.fromkeys(wanted):
+            self._changed.pop(provider_id, None)
+            self._turned.pop(provider_id, None)
             try:
                 views.append(await self._console.provider(provider_id))
             except ConsoleError:
@@ -155,16 +196,20 @@ class Pump:
         self._tell_checks()
         self._tell(ProvidersRead(self._clock.wall(), tuple(views)))
 
+    async def _all(self) -> SystemHealth:
+        """Read all providers: there is no news of them any more."""
+        self._changed.clear()
+        self._turned.clear()
+        self._counts = False
+        health = await self._console.health()
+        self._known = len(health.providers)
+        self._all_at = self._clock.wall() + min(SLOW_S, self._known / READ_A_SECOND)
+        return health
+
     def _tell_checks(self) -> None:
         checks, self._checks = self._checks, []
-        for checked in checks:
-            self._tell(checked)
-
-    async def _whole_map(self) -> dict[str, Any]:
-        return {
-            **await self._configuration(),
-            "health": await self._console.health(),
-        }
+        if checks:
+            self._tell(Checked(tuple(checks)))
 
     async def _configuration(self) -> Mapping[str, Any]:
         config = await self._console.config()
@@ -225,11 +270,16 @@ class Pump:
         if self._trial:
             fields |= await self._configuration()
         if self._counts:
-            # When the next check is due, and how many are in which state.
-            self._counts = False
-            fields["health"] = await self._console.health()
-        wanted, self._wanted = self._wanted | {"coverage"}, set()
-        await self._say_with(wanted, fields)
+            # When the next check is due.
+            fields["health"] = await self._all()
+        now = self._clock.wall()
+        if now >= self._coverage_at:
+            self._wanted.add("coverage")
+        if "coverage" in self._wanted:
+            self._coverage_at = now + COVERAGE_S
+        wanted, self._wanted = self._wanted, set()
+        if wanted or fields:
+            await self._say_with(wanted, fields)
 
 
 async def tick(clock: Clock, tell: Callable[[Change], None]) -> None:
