@@ -23,10 +23,14 @@ Key = Callable[[], Awaitable[bytes | None]]
 """Fetches the 32 bytes that sign; None where there are none to be had."""
 
 WINDOW_S: Final = 0.002
-"""How long the first writer waits for company: a commit with fsync costs 4 ms alone and hardly more for fifty."""
+"""How long the first writer waits for company where there was some last time: a commit with fsync costs 4 ms alone and
+hardly more for fifty. Who has been alone is not kept waiting."""
 
 BATCH: Final = 500
 """Rows in one transaction at most, so that the other process on the file gets its turn."""
+
+OPEN: Final = 4_096
+"""Intents remembered until their outcome; those beyond are read from the file again."""
 
 _LAST_SEQ: Final = 2**63 - 1
 
@@ -51,9 +55,12 @@ class SqliteAudit:
         self._opening = asyncio.Lock()
         self._writer: Connection | None = None
         self._pending: list[tuple[trail.Entry, asyncio.Future[int]]] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._crowded = False
         self._under_way: asyncio.Future[list[int | LookupError]] | None = None
         self._refused = False
+        self._open: dict[int, trail.Who] = {}
+        """Intents whose outcome is to come."""
 
     @property
     def path(self) -> Path:
@@ -100,7 +107,13 @@ class SqliteAudit:
             LookupError: there is no intent at that position.
             StoreUnavailable
         """
-        entry = trail.Outcome(at=self._clock.wall(), refers_to=seq, result=message(result) or "", after=bounded(after))
+        entry = trail.Outcome(
+            at=self._clock.wall(),
+            refers_to=seq,
+            result=message(result) or "",
+            after=bounded(after),
+            who=self._open.pop(seq, None),
+        )
         return await self._append(entry)
 
     async def rows(self, *, since: float = 0.0, limit: int = 200, before: int | None = None) -> Sequence[AuditRow]:
@@ -199,7 +212,7 @@ class SqliteAudit:
         future: asyncio.Future[int] = loop.create_future()
         self._pending.append((entry, future))
         if self._under_way is None and self._timer is None:
-            self._timer = loop.call_later(WINDOW_S, self._flush)
+            self._timer = loop.call_later(WINDOW_S, self._flush) if self._crowded else loop.call_soon(self._flush)
         return await future
 
     def _flush(self) -> None:
@@ -210,6 +223,7 @@ class SqliteAudit:
         batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
         if not batch:
             return
+        self._crowded = len(batch) > 1
         if self._writer is None:
             self._refuse(batch, f"{self.path} is closed: this console is ending")
             return
@@ -224,7 +238,9 @@ class SqliteAudit:
         error = done.exception()
         self._refused = error is not None
         if error is None:
-            for (_, future), result in zip(batch, done.result(), strict=True):
+            for (entry, future), result in zip(batch, done.result(), strict=True):
+                if isinstance(entry, trail.Intent) and isinstance(result, int):
+                    self._remember(result, entry.who)
                 if future.done():
                     continue  # cancelled while it waited; the row stands
                 if isinstance(result, LookupError):
@@ -234,6 +250,11 @@ class SqliteAudit:
         else:
             self._refuse(batch, str(unavailable(self.path, error)) if isinstance(error, sqlite3.Error) else repr(error))
         self._flush()
+
+    def _remember(self, seq: int, who: trail.Who) -> None:
+        if len(self._open) >= OPEN:
+            del self._open[next(iter(self._open))]
+        self._open[seq] = who
 
     def _refuse(self, batch: list[tuple[trail.Entry, asyncio.Future[int]]], reason: str) -> None:
         for _, future in batch:

@@ -18,7 +18,10 @@ BREAK: Final = "audit.break"
 UNSIGNED: Final = "audit.unsigned"
 """The action of a row that says which rows before it were written while no key could be had."""
 
-_ROW: Final = f"INSERT INTO audit_log ({FIELDS}, hash) VALUES ({placeholders(FIELDS)}, ?)"  # noqa: S608
+_ROWS: Final = f"INSERT INTO audit_log ({FIELDS}, hash) VALUES "  # noqa: S608
+_VALUES: Final = f"({placeholders(FIELDS)}, ?)"
+TOGETHER: Final = 32
+"""Rows in one statement: after each statement the thread waits for Python's lock anew, behind the whole loop."""
 _TAIL: Final = "SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1"
 _INTENT: Final = "SELECT actor, role, front_end, action, subject FROM audit_log WHERE seq = ? AND phase = 'intent'"
 _HEAD: Final = "SELECT trail, seq, hash, signature FROM audit_head WHERE id = 1"
@@ -27,6 +30,10 @@ _NEW_HEAD: Final = (
     "SET trail = excluded.trail, seq = excluded.seq, hash = excluded.hash, signature = excluded.signature"
 )
 _CHECKPOINT: Final = "INSERT OR IGNORE INTO audit_signatures (seq, hash, signature) VALUES (?, ?, ?)"
+
+
+Who = tuple[str, str, str, str, str]
+"""Actor, role, front end, action and subject of an intent."""
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +48,11 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     before: str | None
     after: str | None
 
+    @property
+    def who(self) -> Who:
+        """Who does what to what."""
+        return self.actor, self.role, self.front_end, self.action, self.subject
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an intent ended."""
@@ -49,6 +61,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     refers_to: int
     result: str
     after: str | None
+    who: Who | None = None
+    """Whose intent it was and for what, where the writer still knows; it is read from the file otherwise."""
 
 
 Entry = Intent | Outcome
@@ -121,7 +135,9 @@ def append(
         subject = f"rows up to {stored.seq}"
         add(at, "provider-console", "system", "engine", UNSIGNED, subject, "outcome", None, "done", None, None)
     done = [_add(entry, add, connection) for entry in entries]
-    connection.executemany(_ROW, rows)
+    for first in range(0, len(rows), TOGETHER):
+        some = rows[first : first + TOGETHER]
+        connection.execute(_ROWS + ", ".join([_VALUES] * len(some)), [value for row in some for value in row])
     if key is not None:
         checkpoints = [row for row in rows if row[0] % CHECKPOINT == 0]
         connection.executemany(
@@ -134,9 +150,8 @@ def append(
 
 def _add(entry: Entry, add: Callable[..., int], connection: sqlite3.Connection) -> int | LookupError:
     if isinstance(entry, Intent):
-        who = (entry.actor, entry.role, entry.front_end, entry.action, entry.subject)
-        return add(entry.at, *who, "intent", None, "pending", entry.before, entry.after)
-    intent = connection.execute(_INTENT, (entry.refers_to,)).fetchone()
+        return add(entry.at, *entry.who, "intent", None, "pending", entry.before, entry.after)
+    intent = entry.who or connection.execute(_INTENT, (entry.refers_to,)).fetchone()
     if intent is None:
         return LookupError(f"the audit trail has no intent {entry.refers_to}")
     return add(entry.at, *intent, "outcome", entry.refers_to, entry.result, None, entry.after)

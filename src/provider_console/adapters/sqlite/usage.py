@@ -47,6 +47,12 @@ _CHECK: Final = (
 _BEGIN: Final = (
     "INSERT INTO executions (id, kind, category, parent, at, owner) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
+# Begun and ended since the last write, as most are.
+_WHOLE: Final = (
+    "INSERT INTO executions (id, kind, category, parent, at, owner, status, provider, elapsed_ms, report) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET status = excluded.status, "
+    "provider = excluded.provider, elapsed_ms = excluded.elapsed_ms, report = excluded.report"
+)
 _END: Final = "UPDATE executions SET status = ?, provider = ?, elapsed_ms = ?, report = ? WHERE id = ?"
 _PROVIDER: Final = (
     f"INSERT INTO providers ({values.PROVIDER_COLUMNS}) VALUES ({values.placeholders(values.PROVIDER_COLUMNS)})"  # noqa: S608
@@ -121,7 +127,8 @@ class SqliteUsage(StoredHistory, Alerts, Trials):
         """Append rows in one transaction, in order."""
         attempts: list[tuple[Any, ...]] = []
         checks: list[tuple[Any, ...]] = []
-        begun: list[tuple[Any, ...]] = []
+        begun: dict[str, tuple[Any, ...]] = {}
+        whole: list[tuple[Any, ...]] = []
         ended: list[tuple[Any, ...]] = []
         absorbed: list[tuple[float, str]] = []
         owner = self._presence.token
@@ -136,12 +143,15 @@ class SqliteUsage(StoredHistory, Alerts, Trials):
                 # An attempt's wall time is reckoned from the start of its execution: a second covers rounding.
                 absorbed.append((row.since - 1.0, row.execution_id))
             elif isinstance(row, ExecutionBegun):
-                begun.append((row.id, row.kind, row.category, row.parent, row.at, owner))
+                begun[row.id] = (row.id, row.kind, row.category, row.parent, row.at, owner)
+            elif (begin := begun.pop(row.id, None)) is not None:
+                whole.append((*begin, row.status, row.provider, row.elapsed_ms, row.report))
             else:
                 ended.append((row.status, row.provider, row.elapsed_ms, row.report, row.id))
         # Order matters within a table only, and an execution begins before it ends.
-        batches = [(sql, many) for sql, many in ((_BEGIN, begun), (_ATTEMPT, attempts), (_CHECK, checks)) if many]
-        batches += [(_END, ended)] if ended else []
+        executions = ((_BEGIN, list(begun.values())), (_WHOLE, whole), (_END, ended))
+        tables = (*executions, (_ATTEMPT, attempts), (_CHECK, checks))
+        batches = [(sql, many) for sql, many in tables if many]
         if batches or absorbed:
             await self._database.write(partial(_write, batches, absorbed))
             await self._fold_when_due(len(attempts))
