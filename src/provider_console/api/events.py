@@ -8,6 +8,7 @@ id that is no longer in it, is told by a `Gap` how many it missed.
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,9 @@ from provider_console.console.service import Clock
 
 KEEP: Final = 2_000
 """Events that a listener may be behind."""
+GATHER_S: Final = 0.05
+"""Listeners are woken at once after a quiet moment, and then this often: a thousand events a second, handed one by one
+to a hundred listeners, would leave time for nothing else."""
 BEAT_S: Final = 15.0
 """A comment this often shows both ends that the other one is there."""
 BEAT: Final = b": \n\n"
@@ -52,6 +56,10 @@ class Hub:
         self._next = 1
         self._epoch = secrets.token_hex(4)
         self._news = asyncio.Event()
+        self._woken_at = -math.inf
+        self._waking: asyncio.TimerHandle | None = None
+        self._joined = (0, 0, b"")
+        """What the last listener read: from where, up to where, and the frames. Most others read the same."""
         self.closed = False
         self.listeners = 0
 
@@ -62,16 +70,29 @@ class Hub:
                 self._observe(event)
                 self._ring.append(_Kept(event, self._next))
                 self._next += 1
-                self._wake()
+                self._wake_soon()
         finally:
             self.close()
 
     def close(self) -> None:
         """End every listener's stream."""
         self.closed = True
+        if self._waking is not None:
+            self._waking.cancel()
         self._wake()
 
+    def _wake_soon(self) -> None:
+        if self._waking is not None:
+            return
+        wait_s = self._woken_at + GATHER_S - self._clock.monotonic()
+        if wait_s <= 0.0:
+            self._wake()
+        else:
+            self._waking = asyncio.get_running_loop().call_later(wait_s, self._wake)
+
     def _wake(self) -> None:
+        self._waking = None
+        self._woken_at = self._clock.monotonic()
         news, self._news = self._news, asyncio.Event()
         news.set()
 
@@ -83,6 +104,13 @@ class Hub:
     def _framed(self, event: Event, number: int) -> bytes:
         kind = type(event).__name__.encode()
         return b"id: %b-%d\nevent: %b\ndata: %b\n\n" % (self._epoch.encode(), number, kind, _encode(event))
+
+    def _frames(self, place: int) -> bytes:
+        """Every frame from a place on."""
+        if self._joined[:2] != (place, self._next):
+            waiting = list(self._ring)[place - self._next :]
+            self._joined = (place, self._next, b"".join([self._frame(kept) for kept in waiting]))
+        return self._joined[2]
 
     def place(self, last_event_id: str | None) -> int:
         """Where somebody reads on who has seen this id; without one, from now on."""
@@ -105,9 +133,9 @@ class Hub:
                     yield self._framed(Gap(at=self._clock.wall(), missed=missed), first - 1)
                     place = first
                 if place < self._next:
-                    waiting = list(self._ring)[place - self._next :]
+                    frames = self._frames(place)
                     place = self._next
-                    yield b"".join([self._frame(kept) for kept in waiting])
+                    yield frames
                     continue
                 news = self._news
                 try:
