@@ -41,6 +41,7 @@ SERVER: Final = Identity(actor="provider-console serve", role=Role.ADMIN, front_
 AGAIN_S: Final = 5
 """When to come back to a console that is shutting down, or has trouble with its disk."""
 
+_PORT: Final = re.compile(r":\d{1,5}$")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _encode = msgspec.json.Encoder().encode
 
@@ -78,20 +79,23 @@ class Api:
         paths["/metrics"] = {"GET": _Served(self._metrics, "vitals")}
         paths["/openapi.json"] = {"GET": _Served(self._openapi)}
         paths["/docs"] = {"GET": _Served(self._docs)}
-        endpoints = [StarletteRoute(path, _Endpoint(self, path, methods)) for path, methods in paths.items()]
-        self._router = Router(endpoints, redirect_slashes=False, default=self._nothing_here)
+        endpoints = {path: _Endpoint(self, path, methods) for path, methods in paths.items()}
+        # A path without parts is found at once; the router tries one pattern after the other.
+        self._plain = {path: endpoint for path, endpoint in endpoints.items() if "{" not in path}
+        routes_of = [StarletteRoute(path, endpoint) for path, endpoint in endpoints.items()]
+        self._router = Router(routes_of, redirect_slashes=False, default=self._nothing_here)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
         started = self._now()
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
-        request_id = given if _REQUEST_ID.fullmatch(given) else self._service.ids.new()
-        exchange = scope["exchange"] = Exchange(scope, receive, send, request_id=request_id)
+        exchange = scope["exchange"] = Exchange(scope, receive, send)
+        given = exchange.header(b"x-request-id") or ""
+        request_id = exchange.request_id = given if _REQUEST_ID.fullmatch(given) else self._service.ids.new()
         try:
             self._look_at_headers(exchange)
-            await self._router(scope, receive, send)
+            await self._plain.get(scope["path"], self._router)(scope, receive, send)
         except ClientGone:
             exchange.status = exchange.status or 499
         except ConsoleError as error:
@@ -114,12 +118,14 @@ class Api:
 
     def _look_at_headers(self, exchange: Exchange) -> None:
         """Raises: Refused where the headers are too large, or call this console by a name that is not its own."""
-        size = sum(len(name) + len(value) + 4 for name, value in exchange.scope["headers"])
-        if size + len(exchange.scope["raw_path"]) + len(exchange.scope["query_string"]) > HEADER_BYTES:
+        size = len(exchange.scope["raw_path"]) + len(exchange.scope["query_string"])
+        for name, value in exchange.scope["headers"]:
+            size += len(name) + len(value) + 4
+        if size > HEADER_BYTES:
             raise Refused("headers_too_large", f"headers and address have at most {HEADER_BYTES:,} bytes together")
         host = exchange.header(b"host") or ""
-        name = host.rpartition(":")[0] if re.search(r":\d{1,5}$", host) else host
-        if name.lower() not in self._service.settings().allowed_hosts:
+        called = _PORT.sub("", host).lower()
+        if called not in self._service.settings().allowed_hosts:
             raise Refused("misdirected", "this console does not go by that name; add it to api.allowed_hosts")
 
     async def admit(self, exchange: Exchange, path: str, action: str) -> None:

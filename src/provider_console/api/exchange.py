@@ -34,14 +34,14 @@ class ClientGone(Exception):
 class Exchange:
     """A request under way. `bearer` and `console` are there once it is known who asks."""
 
+    request_id: str
     bearer: Bearer
     console: Console
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.receive = receive
         self.send = send
-        self.request_id = request_id
         self.status = 0
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
 

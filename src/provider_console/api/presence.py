@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from provider_console.api.exchange import ClientGone, Exchange
 
 T = TypeVar("T")
+
+PATIENCE_S: Final = 0.25
+"""Who asked is watched once the work takes longer: most answers are out before, and a watcher is a task of its own."""
 
 
 async def while_there(exchange: Exchange, work: Awaitable[T], tasks: asyncio.TaskGroup) -> T:
@@ -28,7 +31,13 @@ async def while_there(exchange: Exchange, work: Awaitable[T], tasks: asyncio.Tas
         if mine is not None:
             mine.cancel()
 
-    watcher = tasks.create_task(watch())
+    watcher: asyncio.Task[None] | None = None
+
+    def begin() -> None:
+        nonlocal watcher
+        watcher = tasks.create_task(watch())
+
+    beginning = asyncio.get_running_loop().call_later(PATIENCE_S, begin)
     try:
         return await work
     except asyncio.CancelledError:
@@ -37,4 +46,6 @@ async def while_there(exchange: Exchange, work: Awaitable[T], tasks: asyncio.Tas
             raise
         raise ClientGone from None
     finally:
-        watcher.cancel()
+        beginning.cancel()
+        if watcher is not None:
+            watcher.cancel()

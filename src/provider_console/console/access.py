@@ -186,7 +186,7 @@ class _Guard:
         if name == "whoami":
             return self._whoami
         method = getattr(self._console, name)
-        if inspect.isasyncgenfunction(method):
+        if _streams(method):
             return self._streaming(name, action, method)
         return self._plain(name, action, method)
 
@@ -307,11 +307,7 @@ def _subject(
     action: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[str, str | None]:
     """What an action is about: its first argument, and the others as JSON without content."""
-    try:
-        bound = _signature(method).bind(*args, **kwargs)
-    except TypeError as error:
-        raise BadRequest(str(error)) from error
-    spoken = {name: _spoken(name, value) for name, value in bound.arguments.items()}
+    spoken = {name: _spoken(name, value) for name, value in _given(method, args, kwargs).items()}
     # Somebody may have typed a credential where its name belongs: it is refused, and must not be kept either.
     for argument in _CREDENTIALS.get(action, ()):
         if spoken.get(argument) is not None and not is_credential_name(str(spoken[argument])):
@@ -323,16 +319,41 @@ def _subject(
     return mask_keys("" if first is None else str(first))[:200], after
 
 
-def _signature(method: Callable[..., Any]) -> inspect.Signature:
-    """The arguments of a method: remembered by its function, for making them out costs more than writing the row."""
+def _given(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Any]:
+    """What a method is called with, by name and in its own order. Raises: BadRequest: it cannot be called so."""
+    signature, names = _signature(method)
+    # Every argument by position: nothing to match, and matching takes longer than writing the row.
+    if not kwargs and len(args) == len(names):
+        return dict(zip(names, args, strict=True))
+    try:
+        return signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise BadRequest(str(error)) from error
+
+
+def _signature(method: Callable[..., Any]) -> tuple[inspect.Signature, tuple[str, ...]]:
+    """The arguments of a method, and their names where all may be given by position; remembered by its function."""
     function = getattr(method, "__func__", None)
-    return inspect.signature(method) if function is None else _without_self(function)
+    return _named(inspect.signature(method)) if function is None else _without_self(function)
 
 
 @functools.lru_cache(maxsize=256)
-def _without_self(function: Callable[..., Any]) -> inspect.Signature:
+def _without_self(function: Callable[..., Any]) -> tuple[inspect.Signature, tuple[str, ...]]:
     whole = inspect.signature(function)
-    return whole.replace(parameters=list(whole.parameters.values())[1:])
+    return _named(whole.replace(parameters=list(whole.parameters.values())[1:]))
+
+
+def _named(signature: inspect.Signature) -> tuple[inspect.Signature, tuple[str, ...]]:
+    kinds = {one.kind for one in signature.parameters.values()}
+    return signature, tuple(signature.parameters) if kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD} else ()
+
+
+def _streams(method: Callable[..., Any]) -> bool:
+    """Whether a method is an async generator."""
+    return _is_stream(getattr(method, "__func__", method))
+
+
+_is_stream: Final = functools.lru_cache(maxsize=256)(inspect.isasyncgenfunction)
 
 
 def _spoken(name: str, value: object) -> Any:

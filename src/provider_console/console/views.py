@@ -29,7 +29,7 @@ def iso(wall_s: float) -> str:
     >>> iso(1763820191.204)
     '2025-11-22T14:03:11.204Z'
     """
-    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 class HealthState(StrEnum):

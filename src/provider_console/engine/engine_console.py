@@ -296,16 +296,17 @@ class EngineConsole:
         """See `Console.operation`."""
         lanes = self._engine.catalog.lanes
         category = (options or {}).get("category")
-        known = {name for lane in lanes.values() for name in lane.provider.categories}
-        known |= {kind.category for kind in self._parts.plugins.kinds.values()}
-        if isinstance(category, str) and category not in known:  # what is no text, the fields' own types refuse
-            raise BadRequest(f"unknown category {category!r}{did_you_mean(category, known)}", field="category")
+        if isinstance(category, str):  # what is no text, the fields' own types refuse
+            known = {name for lane in lanes.values() for name in lane.provider.categories}
+            known |= {kind.category for kind in self._parts.plugins.kinds.values()}
+            if category not in known:
+                raise BadRequest(f"unknown category {category!r}{did_you_mean(category, known)}", field="category")
         return build_operation(
             self._parts.plugins.kinds,
             kind,
             payload,
             options=options,
-            capabilities=self._offered(lane.provider for lane in lanes.values()),
+            capabilities=lambda: self._offered(lane.provider for lane in lanes.values()),
             providers=lanes,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -36,10 +36,12 @@ def build_operation(
     payload: Payload,
     *,
     options: Mapping[str, Any] | None = None,
-    capabilities: Iterable[str] = (),
-    providers: Iterable[str] = (),
+    capabilities: Callable[[], Iterable[str]] = tuple,
+    providers: Collection[str] = (),
 ) -> Operation:
     """A validated operation. `capabilities` and `providers` are what exists, for the nearest name in a message.
+
+    With a thousand providers their capabilities take longer to gather than all the rest, so it is done on demand.
 
     Raises:
         BadRequest: a name is unknown, or a field does not fit.
@@ -65,8 +67,8 @@ def _operation(
     wanted: Iterable[str],
     options: dict[str, Any],
     *,
-    known_capabilities: Iterable[str],
-    known: Iterable[str],
+    known_capabilities: Callable[[], Iterable[str]],
+    known: Collection[str],
 ) -> Operation:
     for key in options:
         if key not in _OPTIONS:
@@ -75,14 +77,13 @@ def _operation(
         if not all(isinstance(one, str) for one in options.get(key) or ()):
             raise BadRequest(f"{key} are names", field="require" if key == "capabilities" else key)
     extra = tuple(options.pop("capabilities", None) or ())
-    offered = {capability.partition(":")[0]: capability for capability in known_capabilities}
+    offered = {capability.partition(":")[0]: capability for capability in known_capabilities()} if extra else {}
     for capability in extra:
         if capability.partition(":")[0] not in offered:
             raise BadRequest(f"unknown capability {capability!r}{did_you_mean(capability, offered)}", field="require")
-    ids = set(known)
     for provider_id in options.get("providers") or ():
-        if provider_id not in ids:
-            raise BadRequest(f"unknown provider {provider_id!r}{did_you_mean(provider_id, ids)}", field="providers")
+        if provider_id not in known:
+            raise BadRequest(f"unknown provider {provider_id!r}{did_you_mean(provider_id, known)}", field="providers")
     values = {key: value for key, value in options.items() if value is not None}
     values.setdefault("category", kind.category)
     values.setdefault("idempotent", kind.idempotent)

@@ -85,6 +85,8 @@ class Execution(Timed):
     """The recorder has made the row of its begin."""
     attempts_kept = 0
     """For how many attempts, from the first, the recorder has made rows."""
+    _ended: ExecutionReport | None = None
+    """The report without its result, once everything has happened: who answers, records and listens share it."""
 
     def __init__(
         self,
@@ -121,6 +123,16 @@ class Execution(Timed):
 
     def report(self, *, with_result: bool = True) -> ExecutionReport:
         """Everything that happened, with times in ms from the start."""
+        known = self._ended
+        if known is None:
+            known = self._made()
+            if self.task is None:
+                self._ended = known
+        if not with_result or self.result is None:
+            return known
+        return msgspec.structs.replace(known, result=_result(self.result))
+
+    def _made(self) -> ExecutionReport:
         return ExecutionReport(
             execution_id=self.id,
             operation=self.operation.kind,
@@ -128,7 +140,6 @@ class Execution(Timed):
             status=self.status,
             started_at=iso(self.started_wall),
             elapsed_ms=_ms(self.elapsed_s),
-            result=_result(self.result) if with_result else None,
             provider=self.provider,
             plan=tuple(plan_entry(choice) for choice in self.plan),
             attempts=tuple(self.attempt_view(attempt) for attempt in self.attempts),

@@ -40,7 +40,8 @@ KINDS = {"speak": Speak()}
 
 
 def built(payload: Any, **more: Any) -> Any:
-    return build_operation(KINDS, "speak", payload, capabilities=["tone", "vision:x>y"], providers=["a"], **more)
+    offered = ["tone", "vision:x>y"]
+    return build_operation(KINDS, "speak", payload, capabilities=lambda: offered, providers=["a"], **more)
 
 
 def test_defaults_are_filled_in_and_what_is_unset_stays_away() -> None:
