@@ -58,6 +58,7 @@ class Hub:
         self._news = asyncio.Event()
         self._woken_at = -math.inf
         self._waking: asyncio.TimerHandle | None = None
+        self._beating: asyncio.TimerHandle | None = None
         self._joined = (0, 0, b"")
         """What the last listener read: from where, up to where, and the frames. Most others read the same."""
         self.closed = False
@@ -77,8 +78,9 @@ class Hub:
     def close(self) -> None:
         """End every listener's stream."""
         self.closed = True
-        if self._waking is not None:
-            self._waking.cancel()
+        for timer in (self._waking, self._beating):
+            if timer is not None:
+                timer.cancel()
         self._wake()
 
     def _wake_soon(self) -> None:
@@ -95,6 +97,14 @@ class Hub:
         self._woken_at = self._clock.monotonic()
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+    def _beat(self) -> None:
+        """Show everybody that this end is there, unless they heard something just now."""
+        silent_s = self._clock.monotonic() - self._woken_at
+        if silent_s >= BEAT_S:
+            self._wake()
+            silent_s = 0.0
+        self._beating = asyncio.get_running_loop().call_later(BEAT_S - silent_s, self._beat)
 
     def _frame(self, kept: _Kept) -> bytes:
         if kept.frame is None:
@@ -137,11 +147,10 @@ class Hub:
                     place = self._next
                     yield frames
                     continue
-                news = self._news
-                try:
-                    async with asyncio.timeout(BEAT_S):
-                        await news.wait()
-                except TimeoutError:
+                if self._beating is None:
+                    self._beat()
+                await self._news.wait()
+                if place == self._next and not self.closed:
                     yield BEAT
         finally:
             self.listeners -= 1
