@@ -158,7 +158,7 @@ def test_a_broken_file_says_line_and_column_and_the_key_that_opens_it() -> None:
     broken = ConfigDesk(problem="/etc/config.toml:14:9: engine.max_retrys: is not a known key").config()
     said = text(config.headline(state(config=broken), Unsaved(), 9, "", 120))
     assert "The file cannot be used. The last good configuration is in force." in said
-    assert "Mend config.toml line 14, column 9; it is read again within 2 s." in said
+    assert "Mend config.toml line 14, column 9: e opens it; it is read again within 2 s." in said
 
 
 def test_the_filter_looks_at_all_sections() -> None:

@@ -90,7 +90,7 @@ async def show(
 ) -> int:
     """Show the console that `opener` opens. `names` stand there at once; None: those of the user's configuration.
 
-    `address` says where the engine is, if it is not here.
+    `address` says where the engine is, if it is not here: its configuration is no file of this machine then.
     """
     from provider_console.glance import glance
     from provider_console.tui.clock import WallClock
@@ -114,6 +114,7 @@ async def show(
     worn = themes.themes.get(preview.theme) or themes.themes[DEFAULT_THEME]
     with first_frame.show(preview.state(clock.wall()), worn, os.environ):
         # Loaded behind the first frame: half of the start is Textual's imports.
+        from provider_console.cli.draft import Draft
         from provider_console.tui.app import ConsoleApp
 
         app = ConsoleApp(
@@ -122,6 +123,7 @@ async def show(
             clock=clock,
             themes=themes,
             sandbox=sandbox,
+            drafts=None if address else Draft,
             first_frame=first_frame,
         )
         await app.run_async()

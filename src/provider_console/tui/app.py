@@ -23,7 +23,7 @@ from provider_console.console.errors import ConsoleError
 from provider_console.console.words import did_you_mean
 from provider_console.tui.first_frame import FirstFrame
 from provider_console.tui.keymap import TITLES
-from provider_console.tui.link import Clock, Link, Opener, Preview, Sandbox
+from provider_console.tui.link import Clock, Drafts, Link, Opener, Preview, Sandbox
 from provider_console.tui.messages import ModeRequested, StateChanged
 from provider_console.tui.pages.firstrun import needed
 from provider_console.tui.pump import Pump, tick
@@ -66,7 +66,7 @@ class ConsoleApp(TypingAhead):
     """Provider Console in a terminal.
 
     `opener` opens the console after the first paint, in a task of its own; `sandbox` is one on sandbox providers.
-    `first_frame` is what the terminal shows already, where it does.
+    `drafts` is what the person's editor works on; `first_frame` is what the terminal shows already, where it does.
     """
 
     TITLE = "Provider Console"
@@ -96,12 +96,13 @@ class ConsoleApp(TypingAhead):
         clock: Clock,
         themes: Themes,
         sandbox: Sandbox | None = None,
+        drafts: Drafts | None = None,
         first_frame: FirstFrame | None = None,
     ) -> None:
         self.state = preview.state(clock.wall())
         self.clock = clock
         self.first_frame = first_frame
-        self.link = Link(clock, self.change, sandbox)
+        self.link = Link(clock, self.change, sandbox, drafts)
         self._opener = opener
         self._welcomed = False
         self._themes = Themes({})

@@ -23,15 +23,31 @@ class ConsoleDriver(LinuxDriver):
     def __init__(self, app: App[Any], **more: Any) -> None:
         super().__init__(app, **more)
         self._first_frame: FirstFrame | None = getattr(app, "first_frame", None)
+        self._away = False
         terminal: Any = self._file
         self._file = cast(Any, _Lasting(terminal, lambda: app.call_later(app.exit, None, 1)))
 
     def write(self, data: str) -> None:
-        """Write to the terminal."""
+        """Write to the terminal, unless it is somebody else's."""
+        if self._away:
+            return
         if data == ENTER and self._first_frame is not None and self._first_frame.take_over():
             # Some terminals clear the other screen when they are told to show it once more.
             return
         super().write(data)
+
+    def suspend_application_mode(self) -> None:
+        """Leave the terminal to another program; what is painted meanwhile is painted again afterwards."""
+        super().suspend_application_mode()
+        if self._first_frame is not None:
+            self._first_frame.leave()
+        # The writer has ended: with thirty writes that nobody takes, the console would stand still.
+        self._away = True
+
+    def resume_application_mode(self) -> None:
+        """Take the terminal back."""
+        self._away = False
+        super().resume_application_mode()
 
 
 class _Lasting:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, TextIO
 
@@ -98,6 +98,11 @@ class FirstFrame:
 
     def __init__(self) -> None:
         self._shown = False
+        self._leave: Callable[[], None] = lambda: None
+
+    def leave(self) -> None:
+        """Make the terminal's keyboard what it was before, for somebody else who uses it meanwhile."""
+        self._leave()
 
     def take_over(self) -> bool:
         """The program has the screen from now on, and clears it up itself. True where the first frame is on it."""
@@ -125,8 +130,14 @@ class FirstFrame:
             yield
             return
         page = escaped(rows(state, width, height), width, theme, system)
+
+        def leave() -> None:
+            with suppress(termios.error):
+                termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+
         # Keys that are typed now are neither shown nor lost: they wait for the program.
         tty.setcbreak(keyboard, termios.TCSANOW)
+        self._leave = leave
         try:
             _write(screen, _BEGIN + (in_ascii(page) if state.glyphs == "ascii" else page) + _END)
             self._shown = True
@@ -134,8 +145,7 @@ class FirstFrame:
         finally:
             if self._shown:
                 _write(screen, _LEAVE)
-            with suppress(termios.error):
-                termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+            leave()
 
 
 def _write(screen: TextIO, text: str) -> None:

@@ -38,6 +38,7 @@ NEEDS: Final = {
     "doctor": "doctor",
     "examine": "doctor",
     "edit": "set_config",
+    "edit_file": "replace_config",
     "unset": "set_config",
     "review": "replace_config",
     "save": "replace_config",

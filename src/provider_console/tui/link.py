@@ -27,6 +27,26 @@ class Clock(Protocol):
         ...
 
 
+class Draft(Protocol):
+    """A text in a file, for the person's editor."""
+
+    async def edited(self) -> str:
+        """What the person makes of it, at the terminal that is theirs meanwhile.
+
+        Raises:
+            ConsoleError: the editor failed; the file stays.
+        """
+        ...
+
+    def forget(self) -> None:
+        """Delete the file."""
+        ...
+
+
+Drafts = Callable[[str], Draft]
+"""Puts a text into a file; a `ConsoleError` where there is no editor for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What the first paint needs, read from the configuration alone.
@@ -67,12 +87,22 @@ class Sandbox:
 
 
 class Link:
-    """The console and the way back into the state, for screens. `console` raises until the engine is open."""
+    """The console and the way back into the state, for screens. `console` raises until the engine is open.
 
-    def __init__(self, clock: Clock, change: Callable[[Change], None], sandbox: Sandbox | None = None) -> None:
+    `drafts` None: the configuration is no file of this machine.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        change: Callable[[Change], None],
+        sandbox: Sandbox | None = None,
+        drafts: Drafts | None = None,
+    ) -> None:
         self.clock = clock
         self.change = change
         self.sandbox = sandbox
+        self.drafts = drafts
         self._console: Console | None = None
 
     def hold(self, console: Console) -> None:

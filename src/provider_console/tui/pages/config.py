@@ -85,8 +85,7 @@ def _sentence(view: ConfigView, unsaved: Unsaved, found: int, needle: str) -> Li
     if needle and not found:
         return line(head("Filter found nothing"), muted("   / "), needle, muted(" matches no setting."))
     if unsaved:
-        many = plural(len(unsaved.changes), "change") if unsaved.changes else "A new text"
-        first = head(f"{many}, not saved. ")
+        first = head(f"{unsaved.said}, not saved. ")
         if unsaved.problem is not None:
             return line(first, Span("It could not be used.", "bad", bold=True))
         return line(first, *(() if unsaved.impact is None else impact_line(unsaved.impact)))
@@ -105,7 +104,7 @@ def _standing(state: State, view: ConfigView) -> Line:
         return line(Span(f"To change it {refused}; {role}.", "held"))
     if view.problem is not None:
         place, _problem, _others = first_problem(view.problem)
-        return line(Span(f"Mend {place}; ", "bad"), muted("it is read again within 2 s."))
+        return line(Span(f"Mend {place}: ", "bad"), key("e"), muted(" opens it; it is read again within 2 s."))
     origins = [hidden_by(each, view) for each in view.settings]
     environment = sum(each is not None and each.startswith("PROVIDER_") for each in origins)
     command_line = sum(each == "the command line" for each in origins)

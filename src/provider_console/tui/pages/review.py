@@ -11,7 +11,6 @@ from provider_console.tui.ink import BLANK, Line, Span, head, key, left, line, m
 from provider_console.tui.pages.difference import block, diff_lines, difference, impact_line, impact_lines
 from provider_console.tui.pages.unsaved import ABSENT, Unsaved, Written
 from provider_console.tui.pages.values import shown
-from provider_console.tui.pages.words import plural
 from provider_console.tui.state import State
 
 SHORT: Final = 30
@@ -28,20 +27,20 @@ def meanwhile(unsaved: Unsaved, now: Written | None) -> bool:
 def headline(unsaved: Unsaved, now: Written | None, newest: RevisionView | None, width: int) -> list[Line]:
     """How many changes there are, what they come to, and whether somebody else was here."""
     margin = 1 if width < 100 else 2
-    first = head(f"{plural(len(unsaved.changes), 'change')} to save. ")
+    first = head(f"{unsaved.said} to save. ")
     if now is None:
         said = line(first, muted("Reading the file …"))
     elif unsaved.problem is not None:
         said = line(first, Span("It could not be used.", "bad", bold=True))
     else:
         said = line(first, *(() if unsaved.impact is None else impact_line(unsaved.impact)))
-    second = line(muted("Comments and order of the file are kept."))
+    by_hand = unsaved.edited is not None
+    second = line(muted("As you wrote it." if by_hand else "Comments and order of the file are kept."))
     if meanwhile(unsaved, now):
         who = "Somebody else" if newest is None else newest.author
         what = "" if newest is None else f": {newest.reason}"
-        second = line(
-            Span(f"{who} saved meanwhile{what}. ", "warn", bold=True), muted("Their change is kept, see below.")
-        )
+        kept = "It is not in your text: e edits it again." if by_hand else "Their change is kept, see below."
+        second = line(Span(f"{who} saved meanwhile{what}. ", "warn", bold=True), muted(kept))
     return [row(left(margin, *said), width=width), row(left(margin, *second), width=width)]
 
 
@@ -95,6 +94,7 @@ def _ways(minutes: int, choices: Sequence[int], at: int, width: int) -> list[Lin
     ways = (
         ("s", "save", line(muted("in force from the next execution on"))),
         ("t", "save on trial", line(muted("taken back by itself after  "), *spans[:-1], muted("  unless K keeps it"))),
+        ("e", "editor", line(muted("the whole file in your editor, then back here"))),
         ("x", "discard", line(muted("forget the changes; the file stays as it is"))),
     )
     return [
@@ -104,4 +104,5 @@ def _ways(minutes: int, choices: Sequence[int], at: int, width: int) -> list[Lin
 
 def discards(unsaved: Unsaved) -> list[Line]:
     """What is lost."""
-    return [line(f"{plural(len(unsaved.changes), 'change')}: {', '.join(list(unsaved.changes)[:6])}")]
+    named = f": {', '.join(list(unsaved.changes)[:6])}" if unsaved.changes else ""
+    return [line(f"{unsaved.said}{named}")]

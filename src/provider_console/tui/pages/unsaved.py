@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from provider_console.console.views import ConfigImpact, SettingView
 from provider_console.tui.pages.values import same
+from provider_console.tui.pages.words import plural
 
 ABSENT: Final = object()
 """In place of a value: the file says nothing of it."""
@@ -44,7 +45,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Unsaved:
-    """Changes by dotted key (None takes the key out), made on `base`.
+    """Changes by dotted key (None takes the key out), or a whole text `edited` by hand, made on `base`.
 
     `text` is the file with all of them, `impact` what that would change, `problem` why it could not be used; all three
     are None until the console has said so.
@@ -52,12 +53,13 @@ class Unsaved:
 
     changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     base: Written = field(default_factory=Written)
+    edited: str | None = None
     text: str | None = None
     impact: ConfigImpact | None = None
     problem: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.changes) or self.text is not None
+        return bool(self.changes) or self.edited is not None
 
     def with_change(self, setting: SettingView, value: Any, base: Written) -> Unsaved:
         """One more change; one that leaves the file as it is takes back the one before."""
@@ -90,6 +92,11 @@ class Unsaved:
     def both(self, now: Written) -> list[str]:
         """The keys that somebody else changed meanwhile, too."""
         return [key for key in self.changes if self.base.value(key) != now.value(key)]
+
+    @property
+    def said(self) -> str:
+        """How many changes there are, in words."""
+        return "A new text" if self.edited is not None else plural(len(self.changes), "change")
 
     def sections(self) -> frozenset[str]:
         """The sections in which something is not saved."""

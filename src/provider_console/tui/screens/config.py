@@ -41,6 +41,7 @@ class ConfigScreen(SecretsScreen):
         Binding("enter", "edit", "edit", key_display="enter", tooltip="change the value of the selected setting"),
         Binding("escape", "leave", "put back", key_display="esc", tooltip="leave the field; clear the filter"),
         Binding("ctrl+s", "review", "save", key_display="ctrl+s", tooltip="look at every change, and save or discard"),
+        Binding("e", "edit_file", "editor", tooltip="the file in your editor (VISUAL, EDITOR), then the review"),
         Binding("u", "unset", "default", tooltip="take the selected setting out of the file"),
         Binding("z", "put_back", "put back", tooltip="forget what was typed for the selected setting"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show the settings of all sections that match"),
@@ -293,8 +294,28 @@ class ConfigScreen(SecretsScreen):
             self._settings.focus()
         elif setting is not None and not editable(setting):
             self.tell(f"{setting.key} is a list of tables; change it in the file", well=False)
-        elif setting is not None:
+        elif setting is not None and not self._is_text():
             self._open_field(setting)
+
+    def _is_text(self) -> bool:
+        """Whether a whole text waits to be saved, which is said: a single setting cannot be changed beside it."""
+        if self.unsaved.edited is not None:
+            self.tell("what you wrote in the editor is not saved yet; ctrl+s saves or discards it", well=False)
+        return self.unsaved.edited is not None
+
+    def action_edit_file(self) -> None:
+        """The file in the person's editor; what they made of it is looked at before it is saved."""
+        from provider_console.tui.screens.editing import edited
+
+        async def edit() -> None:
+            self.unsaved = await edited(self, self.unsaved)
+            self.show()
+            if self.unsaved:
+                self.action_review()
+            else:
+                self.tell("nothing was changed")
+
+        self.ask(edit(), group="editor")
 
     def _open_field(self, setting: SettingView) -> None:
         value = self.unsaved.changes.get(setting.key, setting.value)
@@ -426,7 +447,7 @@ class ConfigScreen(SecretsScreen):
     def action_unset(self) -> None:
         """Take the selected setting out of the file."""
         setting = self.selected
-        if setting is not None:
+        if setting is not None and not self._is_text():
             self._change(setting, None)
 
     def action_put_back(self) -> None:
@@ -441,17 +462,17 @@ class ConfigScreen(SecretsScreen):
     def _recount(self) -> None:
         """Find out what the changes make of the file, and what that changes."""
         unsaved = self.unsaved
-        if not unsaved.changes:
+        if not unsaved:
             return
 
         async def counted() -> None:
             console = self.link.console
             try:
-                text = await console.edited_config(unsaved.changes)
+                text = await console.edited_config(unsaved.changes) if unsaved.edited is None else unsaved.edited
                 found = unsaved.found(text, await console.config_impact(text))
             except (BadRequest, ConfigurationInvalid) as error:
                 found = unsaved.refused(error.message)
-            if self.unsaved.changes == unsaved.changes:
+            if (self.unsaved.changes, self.unsaved.edited) == (unsaved.changes, unsaved.edited):
                 self.unsaved = found
                 self.show()
 
@@ -463,7 +484,7 @@ class ConfigScreen(SecretsScreen):
         """Look at every change, then save or discard."""
         from provider_console.tui.screens.review import ReviewScreen
 
-        self.app.push_screen(ReviewScreen(self.unsaved, self._forget))
+        self.app.push_screen(ReviewScreen(self.unsaved, self._forget, self.action_edit_file))
 
     def action_history(self) -> None:
         """Versions of the file."""

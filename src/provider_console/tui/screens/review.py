@@ -24,7 +24,7 @@ USUAL: Final = 10
 
 
 class ReviewScreen(ConsoleScreen):
-    """Shows what is not saved; `done` is called once it is saved or discarded."""
+    """Shows what is not saved; `done` is called once it is saved or discarded, `edit` opens the editor once more."""
 
     MODE = "config"
     AUTO_FOCUS = "Pager"
@@ -33,14 +33,16 @@ class ReviewScreen(ConsoleScreen):
         Binding("t", "save_on_trial", "save on trial", tooltip="save it, and take it back unless it is confirmed"),
         Binding("right", "minutes(1)", "minutes", key_display="← →", tooltip="how long it is on trial"),
         Binding("left", "minutes(-1)", "fewer minutes", show=False, tooltip="how long it is on trial"),
+        Binding("e", "edit_file", "editor", tooltip="once more in your editor"),
         Binding("x", "discard", "discard", tooltip="forget the changes; the file stays as it is"),
         Binding("escape", "app.pop_screen", "go on editing", key_display="esc", tooltip="back; nothing is lost"),
     ]
 
-    def __init__(self, unsaved: Unsaved, done: Callable[[], None]) -> None:
+    def __init__(self, unsaved: Unsaved, done: Callable[[], None], edit: Callable[[], None]) -> None:
         super().__init__()
         self._unsaved = unsaved
         self._done = done
+        self._edit = edit
         self._now: Written | None = None
         """The file as it is now; None until it has been read."""
         self._newest: RevisionView | None = None
@@ -63,7 +65,7 @@ class ReviewScreen(ConsoleScreen):
         self._newest = next(iter(await console.config_history(limit=1)), None)
         unsaved = self._unsaved
         try:
-            text = await console.edited_config(unsaved.changes) if unsaved.changes else unsaved.text or ""
+            text = await console.edited_config(unsaved.changes) if unsaved.edited is None else unsaved.edited
             self._unsaved = unsaved.found(text, await console.config_impact(text))
         except (BadRequest, ConfigurationInvalid) as error:
             self._unsaved = unsaved.refused(error.message)
@@ -129,6 +131,11 @@ class ReviewScreen(ConsoleScreen):
         link.change(Read(link.clock.wall(), {"config": view}))
         self.tell("saved" if within_s is None else f"on trial for {self._minutes} m; K keeps it, in every mode")
         self._leave()
+
+    def action_edit_file(self) -> None:
+        """Back, and into the editor."""
+        self.app.pop_screen()
+        self._edit()
 
     def action_discard(self) -> None:
         """Forget the changes, after a question."""
