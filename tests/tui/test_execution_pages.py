@@ -359,6 +359,17 @@ def test_what_runs_stands_in_the_list_until_its_row_is_stored() -> None:
     assert len(recent.entries(replace(ended, recent=(summary(SAVED), *ended.recent)))) == 12
 
 
+def test_how_many_there_are_is_said_only_where_all_are_known() -> None:
+    # It once said "108 of 203" of a million that were stored: of those that it had read.
+    state = executed()
+    known = recent.entries(state)
+    first = known[0].execution_id
+    assert plain(recent.place_of(first, known, every=True)) == f"1 of {len(known)}"
+    assert plain(recent.place_of(first, known, every=False)) == f"1 of the last {len(known)}"
+    assert "of the last" in plain(recent.headline(state, known, "", 120, every=False)[0])
+    assert "of the last" not in plain(recent.headline(state, known, "", 120, every=True)[0])
+
+
 # --- the state -----------------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from provider_console.console.views import (
 from provider_console.tui.link import Clock
 from provider_console.tui.state import (
     ALERTS_KEPT,
+    RECENT,
     Change,
     Checked,
     ProvidersRead,
@@ -237,7 +238,7 @@ class Pump:
         return tuple(await self._console.plugins())
 
     async def _executions(self) -> Sequence[ExecutionSummary]:
-        return tuple(await self._console.executions(limit=100))
+        return tuple(await self._console.executions(limit=RECENT))
 
     async def _say_with(self, names: Set[str], fields: dict[str, Any]) -> None:
         """Tell of fields in one frame with what comes in time of what is good to know.

@@ -43,6 +43,8 @@ CHECKS_KEPT: Final = 60
 """Checks remembered of a provider: half an hour at the usual interval."""
 HAPPENINGS_KEPT: Final = 500
 """What happened, newest last; the audit trail and the log keep the rest."""
+RECENT: Final = 100
+"""Executions that are read at a time."""
 RUNS_KEPT: Final = 100
 """Executions followed as they happen."""
 TEXT_KEPT: Final = 1 << 20

@@ -117,16 +117,16 @@ def marks(entry: ExecutionSummary, cells: int, glyphs: Glyphs) -> Line:
     return merged(spans) if spans else line(mark(entry.status or RUNNING, glyphs))
 
 
-def place_of(execution_id: str, known: list[ExecutionSummary]) -> Line:
-    """Which of the known ones this is."""
+def place_of(execution_id: str, known: list[ExecutionSummary], *, every: bool) -> Line:
+    """Which of the known ones this is; `every`: no others are stored."""
     keys = [entry.execution_id for entry in known]
     if execution_id not in keys:
         return ()
-    return line(muted(f"{keys.index(execution_id) + 1} of {len(keys):,}"))
+    return line(muted(f"{keys.index(execution_id) + 1} of {'' if every else 'the last '}{len(keys):,}"))
 
 
-def headline(state: State, known: list[ExecutionSummary], needle: str, width: int) -> list[Line]:
-    """What became of them in one sentence."""
+def headline(state: State, known: list[ExecutionSummary], needle: str, width: int, *, every: bool) -> list[Line]:
+    """What became of them in one sentence; `every`: no others are stored."""
     margin = 1 if width < 100 else 2
     if needle and not known:
         said = line(head("Filter found nothing"), muted("   / "), needle, muted(" matches no execution."))
@@ -136,10 +136,12 @@ def headline(state: State, known: list[ExecutionSummary], needle: str, width: in
     stopped = sum(entry.status == "cancelled" for entry in ended)
     saved = sum(entry.status == "ok" and set(entry.outcomes) > {"ok"} for entry in ended)
     going = len(known) - len(ended)
+    many = plural(len(ended), "execution")
+    many = many if every else f"the last {many}"
     first = (
-        Span(f"{bad} of {plural(len(ended), 'execution')} came to no good end.", "head", bold=True)
+        Span(f"{bad} of {many} came to no good end.", "head", bold=True)
         if bad
-        else head(f"None of {plural(len(ended), 'execution')} failed." if ended else "Nothing has ended yet.")
+        else head(f"None of {many} failed." if ended else "Nothing has ended yet.")
     )
     parts = [f"{saved} saved by fallback"]
     parts += [f"{stopped} cancelled"] * bool(stopped) + [f"{going} running"] * bool(going)

@@ -20,7 +20,7 @@ from provider_console.tui.pages.result import text_of
 from provider_console.tui.pages.trace import Trace
 from provider_console.tui.pages.words import plural
 from provider_console.tui.screens.starting import StartingScreen
-from provider_console.tui.state import OlderRead, ReportRead
+from provider_console.tui.state import RECENT, OlderRead, ReportRead
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
@@ -33,8 +33,6 @@ OF_ONE: Final = frozenset({"explain", "run_again", "copy", "open_result"})
 """Actions on the execution that is open, where it is seen."""
 ID_LENGTH: Final = 26
 """Characters of an execution's id."""
-PAGE: Final = 100
-"""Executions read at a time."""
 
 
 class ExecutionScreen(StartingScreen):
@@ -88,6 +86,11 @@ class ExecutionScreen(StartingScreen):
         """Whether there is room for the list beside the execution."""
         return self.size.width >= BESIDE
 
+    @property
+    def _every(self) -> bool:
+        """Whether every stored execution is known here: a page that was not full was the last one."""
+        return self._all_read or len(self.state.recent) < RECENT
+
     def show(self) -> None:
         """Put the state on the screen."""
         state = self.state
@@ -109,7 +112,7 @@ class ExecutionScreen(StartingScreen):
         state, trace = self.state, self.trace
         short = self.size.height < SHORT
         table = self.query_one("#attempts", Table)
-        place = recent.place_of(self._opened or "", self._known)
+        place = recent.place_of(self._opened or "", self._known, every=self._every)
 
         def top(width: int, _height: int) -> Sequence[Line]:
             if trace is None and self._own:
@@ -174,7 +177,7 @@ class ExecutionScreen(StartingScreen):
         self.query_one("#listed", Lines).show(
             lambda width, _height: [
                 *([] if short else [BLANK]),
-                *recent.headline(state, known, needle, width),
+                *recent.headline(state, known, needle, width, every=self._every),
                 BLANK,
             ]
         )
@@ -226,8 +229,8 @@ class ExecutionScreen(StartingScreen):
         link, before = self.link, self._known[-1].execution_id
 
         async def read() -> None:
-            older = await link.console.executions(limit=PAGE, before=before)
-            self._all_read = len(older) < PAGE
+            older = await link.console.executions(limit=RECENT, before=before)
+            self._all_read = len(older) < RECENT
             link.change(OlderRead(tuple(older)))
 
         self.ask(read(), group="older")
