@@ -35,7 +35,7 @@ NOT_SERVED: Final = alert(
     "translation translate:en>sr",
     "nobody serves translate en›sr",
     126,
-    "Bring back libretranslate.",
+    "Bring back LibreTranslate.",
     rule="not served",
     evidence="coverage 0 · rule: coverage = 0",
     command="provider-console check libretranslate",
@@ -43,7 +43,7 @@ NOT_SERVED: Final = alert(
 DOWN: Final = alert(
     "down",
     "libretranslate",
-    "libretranslate is down",
+    "LibreTranslate is down",
     126,
     "Is the server running there?",
     rule="provider down",
@@ -52,7 +52,7 @@ DOWN: Final = alert(
 SLOW: Final = alert(
     "slow",
     "openai",
-    "openai is slow: p95 3410 ms",
+    "OpenAI is slow: p95 3410 ms",
     13,
     "Is it loaded? Give it a later tier while it is.",
     evidence="slow, p95 3.4 s · p95 3410 · rule: p95 > 3000 for 60s",
@@ -60,7 +60,7 @@ SLOW: Final = alert(
 KEYLESS: Final = alert(
     "key",
     "azure_openai",
-    "azure_openai: credential missing",
+    "Azure OpenAI: credential missing",
     3412,
     "Store AZURE_OPENAI_KEY.",
     rule="credential missing",
@@ -72,7 +72,7 @@ KEYLESS: Final = alert(
 QUOTA: Final = alert(
     "quota",
     "gemini",
-    "gemini is held",
+    "Gemini is held",
     900,
     "Raise the daily quota, or wait.",
     evidence="quota used · state held · rule: state = held",
@@ -92,9 +92,9 @@ OVER: Final = tuple(
     )
     for place, (subject, title, ago_s, lasted_s) in enumerate(
         (
-            ("deepl", "deepl is down", 5_400, 240),
+            ("deepl", "DeepL is down", 5_400, 240),
             ("groq", "21.4 % of calls to groq fail", 22_000, 95),
-            ("ollama", "ollama is down", 90_000, 3_700),
+            ("ollama", "Ollama is down", 90_000, 3_700),
         )
     )
 )
@@ -196,7 +196,7 @@ def _log() -> tuple[LogLine, ...]:
         ("info", "engine.alert_desk", "an alert rings: nobody serves translate en›sr", 126.0),
         ("warning", "adapters.http", "10.0.4.12:5000 refused the connection, 4 times in a row", 38.0),
         ("error", "engine.plugins", "the plugin acme failed in provider_console_on_event", 12.0),
-        ("info", "engine.alert_desk", "an alert rings: openai is slow: p95 3410 ms", 9.0),
+        ("info", "engine.alert_desk", "an alert rings: OpenAI is slow: p95 3410 ms", 9.0),
     ]
     traceback = 'Traceback (most recent call last):\n  File "acme.py", line 14, in heard\n    raise ValueError("no")'
     return tuple(

@@ -63,8 +63,8 @@ def test_the_worst_alert_that_rings_comes_first_then_the_quiet_ones_then_what_is
 @pytest.mark.parametrize(
     ("ringing", "said"),
     [
-        ((SLOW, DOWN), "2 alerts ring. The worst: libretranslate is down since 14:00:05."),
-        ((SLOW,), "1 alert rings: openai is slow: p95 3410 ms since 14:01:58."),
+        ((SLOW, DOWN), "2 alerts ring. The worst: LibreTranslate is down since 14:00:05."),
+        ((SLOW,), "1 alert rings: OpenAI is slow: p95 3410 ms since 14:01:58."),
         ((KEYLESS, QUOTA), "Nothing rings."),
         ((), "Nothing rings."),
     ],
@@ -103,7 +103,7 @@ def test_a_snoozed_alert_is_muted_and_keeps_the_colour_of_its_mark() -> None:
     spans = alerts.alert_row(KEYLESS, morning(), 120, UNICODE, selected=False)
 
     assert next(span.ink for span in spans if span.text == "◇") == "held"
-    assert next(span.ink for span in spans if span.text.startswith("azure_openai")) == "muted"
+    assert next(span.ink for span in spans if span.text.startswith("Azure OpenAI")) == "muted"
 
 
 def test_an_alert_of_a_clock_that_jumped_has_not_lasted_a_negative_time() -> None:
@@ -157,10 +157,10 @@ def test_what_begins_and_ends_is_said_for_a_while() -> None:
     fired = reduce(morning(alerts=()), AlertFired(at=NOW, alert=DOWN))
     over = msgspec.structs.replace(DOWN, state="cleared", cleared_at=iso(NOW))
 
-    assert plain(frame.notice(fired, UNICODE)) == "▲ libretranslate is down"
+    assert plain(frame.notice(fired, UNICODE)) == "▲ LibreTranslate is down"
     assert plain(frame.notice(replace(fired, now=NOW + frame.NOTICE_S), UNICODE)) == ""
     assert plain(frame.notice(reduce(fired, AlertCleared(at=NOW, alert=over)), UNICODE)) == (
-        "● over: libretranslate is down"
+        "● over: LibreTranslate is down"
     )
 
 
@@ -174,7 +174,7 @@ def test_an_alert_that_somebody_looks_after_is_no_news_any_more() -> None:
 def test_an_alert_whose_snooze_is_over_is_news_again() -> None:
     state = reduce(morning(), AlertChanged(at=NOW, alert=msgspec.structs.replace(KEYLESS, state="firing")))
 
-    assert plain(frame.notice(state, UNICODE)) == "▲ azure_openai: credential missing"
+    assert plain(frame.notice(state, UNICODE)) == "▲ Azure OpenAI: credential missing"
 
 
 def test_what_is_open_is_never_forgotten_and_what_is_over_is_bounded() -> None:
@@ -270,7 +270,7 @@ def test_a_newer_page_is_put_before_what_is_known_where_they_touch() -> None:
 def test_the_trail_is_filtered_by_any_of_its_words() -> None:
     assert {deed.actor for deed in trail.deeds(TRAIL, "BOB enabled")} == {"bob"}
     assert trail.deeds(TRAIL, "refused") == [deed for deed in trail.deeds(TRAIL) if deed.result == "refused"]
-    assert trail.deeds(TRAIL, "azure_openai", {KEYLESS.id: KEYLESS.title}) != []
+    assert trail.deeds(TRAIL, "Azure OpenAI", {KEYLESS.id: KEYLESS.title}) != []
 
 
 def test_the_trail_tells_people_from_tokens_and_what_did_not_go_through() -> None:

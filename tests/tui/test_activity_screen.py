@@ -75,11 +75,11 @@ async def test_the_title_counts_up_when_an_alert_fires_in_any_mode() -> None:
     def fired(_stage: Stage) -> None:
         console.happen(AlertFired(at=NOW, alert=DOWN))
 
-    await run(console, press("1"), do("it fires", fired), see("Activity ▲1", "▲ libretranslate is down"))
+    await run(console, press("1"), do("it fires", fired), see("Activity ▲1", "▲ LibreTranslate is down"))
 
 
 async def test_an_alert_that_cleared_meanwhile_says_so() -> None:
-    console = flows.console(acknowledge_alert=BadRequest("libretranslate is down: that alert has cleared already"))
+    console = flows.console(acknowledge_alert=BadRequest("LibreTranslate is down: that alert has cleared already"))
 
     await run(
         console,

@@ -153,7 +153,7 @@ class AlertDesk:
             rule=rule.name,
             subject=seen.subject,
             at=self._clock.wall(),
-            title=title(rule, seen),
+            title=title(rule, seen, self._settings().appearance.language),
             evidence=evidence(rule, seen)[:300],
             first_try=action.words,
             command=action.command,

@@ -18,9 +18,10 @@ class FirstAction(NamedTuple):
     command: str | None
 
 
-def title(rule: Rule, seen: Observation) -> str:
-    """The alert in one line."""
-    return _TITLES[rule.subject_of](_shown(seen.subject), seen.values)
+def title(rule: Rule, seen: Observation, language: str) -> str:
+    """The alert in one line, a provider by its name in a language."""
+    name = _shown(seen.subject) if seen.lane is None else seen.lane.provider.name(language)
+    return _TITLES[rule.subject_of](name, seen.values)
 
 
 def evidence(rule: Rule, seen: Observation) -> str:
@@ -32,7 +33,7 @@ def evidence(rule: Rule, seen: Observation) -> str:
     return " · ".join(said)
 
 
-def first_action(rule: Rule, seen: Observation, *, error_class: str | None, section: str) -> FirstAction:
+def first_action(rule: Rule, seen: Observation, *, error_class: str | None, section: str, language: str) -> FirstAction:
     """What to try first. `error_class` is that of the last check, `section` the settings table of its driver."""
     lane = seen.lane
     if lane is None:
@@ -40,7 +41,8 @@ def first_action(rule: Rule, seen: Observation, *, error_class: str | None, sect
             return FirstAction(
                 "Nobody else could: enable or add a provider.", f"{_PROGRAM} providers --include-inactive"
             )
-        return FirstAction(f"Bring back {', '.join(seen.able[:3])}.", f"{_PROGRAM} check {seen.able[0]}")
+        names = ", ".join(one.name(language) for one in seen.able[:3])
+        return FirstAction(f"Bring back {names}.", f"{_PROGRAM} check {seen.able[0].id}")
     name = lane.provider.id
     if rule.subject_of == "cost":
         return FirstAction(

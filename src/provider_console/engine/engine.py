@@ -353,12 +353,13 @@ class Engine:
         )
 
     def _first_action(self, rule: Rule, seen: Observation) -> FirstAction:
-        lane = seen.lane
+        lane, language = seen.lane, self.settings().appearance.language
         if lane is None:
-            return first_action(rule, seen, error_class=None, section="")
+            return first_action(rule, seen, error_class=None, section="", language=language)
         checks = self.recollection.checks([lane.provider.id], limit=1).get(lane.provider.id, ())
         section = self.parts.plugins.driver_section.get(lane.provider.driver, "SECTION")
-        return first_action(rule, seen, error_class=checks[-1].error_class if checks else None, section=section)
+        error_class = checks[-1].error_class if checks else None
+        return first_action(rule, seen, error_class=error_class, section=section, language=language)
 
     def _order_changed(self) -> None:
         self.planner.invalidate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,6 +22,7 @@ from provider_console.engine.lane import Lane
 from provider_console.engine.planner import candidate
 from provider_console.engine.standing import category_medians, standing, state_of, usual_median
 from provider_console.sdk.operation import Operation
+from provider_console.sdk.provider import Provider
 
 if TYPE_CHECKING:
     from provider_console.engine.engine import Engine
@@ -37,6 +39,8 @@ _WORDS: Final = {HealthState.UNHEALTHY: "down"}
 _PASSING: Final = (None, "credential missing", NEEDS_KEY, QUOTA_USED)
 """What `unfit` says of a provider that could serve it, once somebody puts it right."""
 
+_ID: Final = attrgetter("id")
+
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """One subject. `lane` is the provider's own, `state` and `why` say how it is; `able` could serve it and do not."""
@@ -47,7 +51,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     lane: Lane | None = None
     state: HealthState = HealthState.UNKNOWN
     why: str = ""
-    able: tuple[str, ...] = ()
+    able: tuple[Provider, ...] = ()
 
 
 class Observer:
@@ -83,13 +87,13 @@ class Observer:
             )
         if "healthy_providers" in quantities:
             for category in sorted({name for lane in lanes for name in lane.provider.categories}):
-                states = {lane.provider.id: state for lane, _, state, _ in seen if category in lane.provider.categories}
-                healthy = [name for name, state in states.items() if state is HealthState.HEALTHY]
+                members = [(lane.provider, state) for lane, _, state, _ in seen if category in lane.provider.categories]
+                weak = [provider for provider, state in members if state is not HealthState.HEALTHY]
                 yield Observation(
                     scope="category",
                     subject=category,
-                    values={"healthy_providers": float(len(healthy))},
-                    able=tuple(sorted(states.keys() - healthy)),
+                    values={"healthy_providers": float(len(members) - len(weak))},
+                    able=tuple(sorted(weak, key=_ID)),
                 )
         if "coverage" in quantities:
             async for entry in self._coverage(seen, now):
@@ -126,13 +130,14 @@ class Observer:
         for one in wanted:
             await engine.parts.clock.sleep(0)
             operation = Operation(kind="coverage", category=one.category, capabilities=(one.capability,))
-            able = {f.provider.id: unfit(f, operation) for _, f, _, _ in seen}
-            serving = [name for name, reason in able.items() if reason is None and up[name]]
+            able = [(f.provider, unfit(f, operation)) for _, f, _, _ in seen]
+            serving = {provider.id for provider, reason in able if reason is None and up[provider.id]}
+            could = [one for one, reason in able if one.id not in serving and reason in _PASSING]
             yield Observation(
                 scope="capability",
                 subject=f"{one.category} {one.capability}",
                 values={"coverage": float(len(serving))},
-                able=tuple(sorted(name for name, why in able.items() if name not in serving and why in _PASSING)),
+                able=tuple(sorted(could, key=_ID)),
             )
 
     async def _add_up(self, now: float) -> None:

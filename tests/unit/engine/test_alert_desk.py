@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.engine.workbench import ScriptedDriver, bench, chat, failing, play, provider, refused
 
@@ -13,7 +14,7 @@ from provider_console.console.access import Identity, Role, guarded
 from provider_console.console.errors import BadRequest, OperationFailed
 from provider_console.console.events import AlertChanged, AlertCleared, AlertFired
 from provider_console.core.ports import AlertRow
-from provider_console.core.settings import AlertRule, AlertsSettings, EngineSettings, Settings
+from provider_console.core.settings import AlertRule, AlertsSettings, AppearanceSettings, EngineSettings, Settings
 from provider_console.engine.alert_desk import RINGS, filled
 from provider_console.sdk import Cost, Result
 
@@ -54,6 +55,25 @@ def test_a_provider_that_goes_down_rings_once_and_clears_by_itself() -> None:
             assert (past.state, past.cleared_at is not None) == ("cleared", True)
             assert events == [("AlertFired", "a is down"), ("AlertCleared", "a is down")]
             assert it.bell.rung == [("beep", "a is down")]
+
+    play(history)
+
+
+def test_an_alert_names_a_provider_as_people_do_and_the_command_gets_its_id_too() -> None:
+    async def history() -> None:
+        named = provider("deepl_pro", names={"en": "DeepL Pro", "es": "DeepL para empresas"})
+        other = provider("b", names={"en": "Bee"})
+        settings = watching(("few", "healthy_providers < 2"), on_alert=("beep", "{title}", "{subject}"))
+        settings = msgspec.structs.replace(settings, appearance=AppearanceSettings(language="es"))
+        async with bench(named, other, settings=settings, background=True) as it:
+            it.driver.probing["deepl_pro"] = refused()
+            await it.clock.sleep(120)
+            alerts = {alert.rule: alert for alert in await it.console.alerts(only_open=True)}
+            assert alerts["provider down"].title == "DeepL para empresas is down"
+            assert alerts["provider down"].subject == "deepl_pro"
+            assert alerts["few"].first_try == "Bring back DeepL para empresas."
+            assert alerts["few"].command == "provider-console check deepl_pro"
+            assert ("beep", "DeepL para empresas is down", "deepl_pro") in it.bell.rung
 
     play(history)
 
