@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from provider_console.api.app import HEADER_BYTES, Api, api
+from provider_console.api.exchange import WHOLE
 from provider_console.console.errors import BadRequest
 from provider_console.console.service import Service
 
@@ -235,6 +236,7 @@ class Protocol(HttpToolsProtocol):
 
     _head: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _begun = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection more, unless there are too many."""
@@ -252,6 +254,9 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Bytes came; a head that never ends is cut off."""
         super().data_received(data)
+        if self._begun and self._head is None:
+            # Most heads come in one piece and need no timer.
+            self._await_head()
         if self._head is not None:
             self._head_bytes += len(data)
             if self._head_bytes > 2 * HEADER_BYTES and not self.transport.is_closing():
@@ -260,19 +265,24 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        if self._head is None:
-            self._await_head()
+        self._begun = True
 
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._head_came()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """The body is there too: nobody needs to wait for it with a clock in hand."""
+        self.scope["state"][WHOLE] = True
+        super().on_message_complete()
+
     def _await_head(self) -> None:
         self._head_bytes = 0
         self._head = self.loop.call_later(HEAD_S, self.transport.close)
 
     def _head_came(self) -> None:
+        self._begun = False
         if self._head is not None:
             self._head.cancel()
             self._head = None

@@ -150,6 +150,23 @@ async def test_whoever_comes_within_the_window_shares_a_transaction(tmp_path: Pa
     assert subjects == ["first", *(f"s{number}" for number in range(100))]
 
 
+async def test_an_outcome_that_another_writer_adds_speaks_of_the_intent_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    first, second = SqliteAudit(path, clock=SystemClock()), SqliteAudit(path, clock=SystemClock())
+    try:
+        seqs = [await intend(first, f"s{number}") for number in range(2)]
+        await first.conclude(seqs[0], result="done")
+        await second.conclude(seqs[1], result="done")
+        found = [(row.subject, row.refers_to, row.actor) for row in reversed(await first.rows())]
+        verdict = await second.verify()
+    finally:
+        await first.close()
+        await second.close()
+
+    assert found[2:] == [("s0", seqs[0], found[0][2]), ("s1", seqs[1], found[1][2])]
+    assert (verdict.ok, verdict.rows) == (True, 4)
+
+
 async def test_one_wrong_outcome_does_not_spoil_the_others_of_its_transaction(tmp_path: Path) -> None:
     audit = SqliteAudit(tmp_path / "audit.db", clock=SystemClock())
     try:
