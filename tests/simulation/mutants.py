@@ -142,7 +142,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a cancel that a driver hides goes unnoticed",
         "engine/caller.py",
-        "        if execution.overruled or (isinstance(error, CancelledError) and not late):\n",
+        "        if execution.overruled() or (isinstance(error, CancelledError) and not late):\n",
         "        if isinstance(error, CancelledError) and not late:\n",
         seeds=(0,),
     ),

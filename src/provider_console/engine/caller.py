@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
+import msgspec
+
 from provider_console.console.events import AttemptEnded, AttemptStarted
 from provider_console.core.classify import RULES, Failure
 from provider_console.core.ports import Clock, HttpFactory, SecretStore
@@ -45,17 +47,14 @@ ROUNDING_S: Final = 1e-6
 """A deadline as long as the timeout cuts nothing, though their difference may come out a hair below."""
 
 
-class ProviderHandle:
+class ProviderHandle(msgspec.Struct, eq=False):
     """What a caller's own callable gets: the provider, and a way to call it. Never the secret."""
 
-    __slots__ = ("_attempt", "_caller", "_calls", "_execution", "_lane")
-
-    def __init__(self, caller: Caller, lane: Lane, execution: Execution, attempt: Attempt) -> None:
-        self._caller = caller
-        self._lane = lane
-        self._execution = execution
-        self._attempt = attempt
-        self._calls = 0
+    _caller: Caller
+    _lane: Lane
+    _execution: Execution
+    _attempt: Attempt
+    _calls: int = 0
 
     @property
     def id(self) -> str:
@@ -157,7 +156,7 @@ class Caller:
         now = self._now()
         attempt.duration_s = now - attempt.started
         late = execution.settle()
-        if execution.overruled or (isinstance(error, CancelledError) and not late):
+        if execution.overruled() or (isinstance(error, CancelledError) and not late):
             attempt.cancelled = True
             if isinstance(error, CancelledError):
                 raise error

@@ -79,8 +79,9 @@ class Executor:
         if self._draining and parent is None:
             self.refuse_draining()
         now = self._now()
-        task = asyncio.current_task(self._loop)
-        execution = Execution(self._ids.new(), operation, now, self._wall(), parent, task, work, sink)
+        task: Any = asyncio.current_task(self._loop)
+        identity, wall, cancels = self._ids.new(), self._wall(), task.cancelling()
+        execution = Execution(identity, operation, now, wall, parent, work, sink, task=task, cancels=cancels)
         self.running[execution.id] = execution
         try:
             self._fallback.budget.earn(now)

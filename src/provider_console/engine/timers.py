@@ -13,19 +13,20 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 
-class Timed:
+
+class Timed(msgspec.Struct, kw_only=True, eq=False):
     """Work of one task that ends when its time comes: the task gets a cancel, and who caught it asks `settle`.
 
-    `task` and `cancels`, the cancels that were under way when the work began, are set by whoever begins it; `task` is
-    None once the work is done.
+    `cancels` are those that were under way when the work began; `task` is None once the work is done.
     """
 
-    task: Any = None
-    cancels = 0
-    until = math.inf
+    task: Any
+    cancels: int
+    until: float = math.inf
     """In the loop's time."""
-    expired = False
+    expired: bool = False
 
     def expire(self) -> None:
         """The time has come."""
@@ -40,7 +41,6 @@ class Timed:
         self.task.uncancel()
         return True
 
-    @property
     def overruled(self) -> bool:
         """Whether somebody else asked the task to end since the work began: known once it is settled."""
         return bool(self.task.cancelling() > self.cancels)

@@ -31,91 +31,73 @@ Work = Callable[..., Awaitable[Any]]
 Sink = Callable[[Chunk], Awaitable[None]]
 
 
-class Attempt:
-    """One call of one provider. Times are monotonic seconds; `failure` None: it succeeded, unless `cancelled`.
+class Attempt(msgspec.Struct, eq=False):
+    """One call of one provider. Times are monotonic seconds; `failure` None: it succeeded, unless `cancelled`."""
 
-    What stands in the class is what most attempts leave as it is: setting it costs only those that differ.
-    """
-
-    ended = False
-    duration_s = 0.0
-    seeking = False
+    provider: str
+    number: int
+    started: float
+    timeout_s: float
+    delay_s: float
+    ended: bool = False
+    duration_s: float = 0.0
+    seeking: bool = False
     """It still waits for its credential: nobody has been called."""
     first_content_s: float | None = None
     """When the first content of a stream came, from the start: the latency that counts."""
     failure: Failure | None = None
-    cancelled = False
-    weight = 0.0
+    cancelled: bool = False
+    weight: float = 0.0
     """How much it counts against the provider."""
     model: str | None = None
     units: Mapping[str, float] = MappingProxyType({})
     price: Cost | None = None
 
-    def __init__(self, provider: str, number: int, started: float, timeout_s: float, delay_s: float) -> None:
-        self.provider = provider
-        self.number = number
-        self.started = started
-        self.timeout_s = timeout_s
-        self.delay_s = delay_s
 
+class Execution(Timed, eq=False):
+    """One run of an operation, from begin to end; its time is that of the attempt under way."""
 
-class Execution(Timed):
-    """One run of an operation, from begin to end; its time is that of the attempt under way.
-
-    What stands in the class is what most executions leave as it is.
-    """
-
-    deadline = math.inf
+    id: str
+    operation: Operation
+    started: float
+    started_wall: float
+    parent: str | None
+    work: Work | None
+    """The caller's own callable, while the execution runs."""
+    sink: Sink | None
+    """Where the content of a stream goes, while the execution runs."""
+    deadline: float = math.inf
     decision: Decision | None = None
     plan: tuple[Choice, ...] = ()
     status: ExecutionStatus = "failed"
     result: Any = None
     provider: str | None = None
-    elapsed_s = 0.0
-    budget_level = 0.0
+    elapsed_s: float = 0.0
+    budget_level: float = 0.0
     hint: str | None = None
     retry_after_s: float | None = None
     children: tuple[str, ...] = ()
-    committed = False
+    attempts: list[Attempt] = msgspec.field(default_factory=list)
+    left: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    """The providers that were left, and why, in order."""
+    committed: bool = False
     """Content of a stream has been handed to the caller: there is no way back."""
-    received: list[str]
-    """What of a stream has been handed on; there for streams only."""
-    cancel_requested = False
-    begin_kept = False
+    received: list[str] = msgspec.field(default_factory=list)
+    """What of a stream has been handed on."""
+    cancel_requested: bool = False
+    begin_kept: bool = False
     """The recorder has made the row of its begin."""
-    attempts_kept = 0
+    attempts_kept: int = 0
     """For how many attempts, from the first, the recorder has made rows."""
     _ended: ExecutionReport | None = None
     """The report without its result, once everything has happened: who answers, records and listens share it."""
 
-    def __init__(
-        self,
-        execution_id: str,
-        operation: Operation,
-        started: float,
-        started_wall: float,
-        parent: str | None,
-        task: Any,
-        work: Work | None,
-        sink: Sink | None,
-    ) -> None:
-        self.id = execution_id
-        self.operation = operation
-        self.started = started
-        self.started_wall = started_wall
-        self.parent = parent
-        self.task = task
-        self.cancels = task.cancelling()
-        self.expired = False
-        self.work: Work | None = work
-        """The caller's own callable, while the execution runs."""
-        self.sink: Sink | None = sink
-        """Where the content of a stream goes, while the execution runs."""
-        self.attempts: list[Attempt] = []
-        self.left: list[tuple[str, str]] = []
-        """The providers that were left, and why, in order."""
-        if sink is not None:
-            self.received = []
+    def __repr__(self) -> str:
+        # Its operation and its result hold what people wrote.
+        return f"<Execution {self.id}, {self.status}>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("id", self.id), ("status", self.status)]
 
     def wall(self, moment: float) -> float:
         """The wall time of a monotonic moment of this execution, by the clock of its start."""
