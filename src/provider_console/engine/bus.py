@@ -19,15 +19,27 @@ class Bus:
     def __init__(self) -> None:
         self._queues: list[_Queue] = []
         self._taps: list[Callable[[Event], None]] = []
+        self._told: list[tuple[Callable[..., Event], tuple[object, ...]]] = []
         self._closed = False
         self.listening = False
 
     def publish(self, event: Event) -> None:
         """Hand an event to every listener."""
-        for tap in self._taps:
-            tap(event)
-        for queue in self._queues:
-            queue.put(event)
+        if self._told:
+            self._deliver()
+        self._hand_on(event)
+
+    def tell(self, make: Callable[..., Event], *of: object) -> None:
+        """Publish the event that `make(*of)` returns, once the caller gives way: nobody's call waits for its making.
+
+        What it is made of must say the same then.
+        """
+        told = self._told
+        told.append((make, of))
+        if len(told) == 1:
+            asyncio.get_running_loop().call_soon(self._deliver)
+        elif len(told) >= QUEUE_EVENTS:
+            self._deliver()
 
     def tap(self, listener: Callable[[Event], None]) -> None:
         """Call a function with each event; it must not raise and must return at once."""
@@ -36,6 +48,7 @@ class Bus:
 
     async def listen(self) -> AsyncGenerator[Event, None]:
         """Events from now on, until the bus closes."""
+        self._deliver()
         queue = _Queue()
         self._queues.append(queue)
         self.listening = True
@@ -50,9 +63,21 @@ class Bus:
 
     def close(self) -> None:
         """End every listener's stream once it has read what is waiting for it."""
+        self._deliver()
         self._closed = True
         for queue in self._queues:
             queue.close()
+
+    def _deliver(self) -> None:
+        told, self._told = self._told, []
+        for make, of in told:
+            self._hand_on(make(*of))
+
+    def _hand_on(self, event: Event) -> None:
+        for tap in self._taps:
+            tap(event)
+        for queue in self._queues:
+            queue.put(event)
 
 
 class _Closed(Exception):

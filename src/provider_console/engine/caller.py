@@ -94,7 +94,6 @@ class Caller:
     ) -> None:
         self._kinds = kinds
         self._now = clock.monotonic
-        self._wall = clock.wall
         self._http = http
         self._secrets = secrets
         self._bus = bus
@@ -115,7 +114,7 @@ class Caller:
         """
         execution.attempts.append(attempt)
         if self._bus.listening:
-            self._announce(execution, attempt)
+            self._bus.tell(_started, execution, attempt)
         self.timers.watch(execution, attempt.started + attempt.timeout_s)
         try:
             if execution.work is not None:
@@ -140,8 +139,7 @@ class Caller:
                 lane.breaker.leave(permit)
             attempt.ended = True
             if self._bus.listening:
-                view = execution.attempt_view(attempt)
-                self._bus.publish(AttemptEnded(at=self._wall(), execution_id=execution.id, attempt=view))
+                self._bus.tell(_ended, execution, attempt)
 
     # --- what a failure means ----------------------------------------------------------------------------------
 
@@ -307,17 +305,24 @@ class Caller:
         self.timers.watch(execution, execution.deadline)
         await execution.sink(clean)
 
-    def _announce(self, execution: Execution, attempt: Attempt) -> None:
-        self._bus.publish(
-            AttemptStarted(
-                at=execution.wall(attempt.started),
-                execution_id=execution.id,
-                provider=attempt.provider,
-                attempt=attempt.number,
-                delay_before_ms=attempt.delay_s * 1000,
-                timeout_ms=attempt.timeout_s * 1000,
-            )
-        )
+
+def _started(execution: Execution, attempt: Attempt) -> AttemptStarted:
+    return AttemptStarted(
+        at=execution.wall(attempt.started),
+        execution_id=execution.id,
+        provider=attempt.provider,
+        attempt=attempt.number,
+        delay_before_ms=attempt.delay_s * 1000,
+        timeout_ms=attempt.timeout_s * 1000,
+    )
+
+
+def _ended(execution: Execution, attempt: Attempt) -> AttemptEnded:
+    # That another provider absorbs a failure is the execution's to say, in its end.
+    view = msgspec.structs.replace(execution.attempt_view(attempt), absorbed=False)
+    return AttemptEnded(
+        at=execution.wall(attempt.started + attempt.duration_s), execution_id=execution.id, attempt=view
+    )
 
 
 def _counted(lane: Lane, result: Result) -> Mapping[str, float]:

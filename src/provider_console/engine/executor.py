@@ -93,7 +93,7 @@ class Executor:
             execution.decision = course.decision
             execution.plan = course.plan
             if self._bus.listening:
-                self._announce(execution)
+                self._bus.tell(_started, execution)
             if not course.plan:
                 await self._fallback.panic(execution, course.bounds)
             elif work is None and sink is None and (pieces := self._pieces(operation, course.plan)) is not None:
@@ -233,7 +233,7 @@ class Executor:
         del self.running[execution.id]
         self._recorder.note(execution)
         if self._bus.listening:
-            self._bus.publish(ExecutionEnded(at=self._wall(), report=execution.report(with_result=False)))
+            self._bus.tell(_ended, execution)
         if self._draining and not self.running:
             self._idle.set()
 
@@ -251,18 +251,22 @@ class Executor:
             return NoProvider(f"no provider can {execution.operation.kind}: {hint}", report=report)
         return OperationFailed(f"{what}: {hint}", report=report)
 
-    def _announce(self, execution: Execution) -> None:
-        self._bus.publish(
-            ExecutionStarted(
-                at=execution.started_wall,
-                execution_id=execution.id,
-                operation=execution.operation.kind,
-                category=execution.operation.category,
-                providers=tuple(choice.candidate.provider.id for choice in execution.plan),
-                parent=execution.parent,
-                reference=execution.operation.reference,
-            )
-        )
+
+def _started(execution: Execution) -> ExecutionStarted:
+    return ExecutionStarted(
+        at=execution.started_wall,
+        execution_id=execution.id,
+        operation=execution.operation.kind,
+        category=execution.operation.category,
+        providers=tuple(choice.candidate.provider.id for choice in execution.plan),
+        parent=execution.parent,
+        reference=execution.operation.reference,
+    )
+
+
+def _ended(execution: Execution) -> ExecutionEnded:
+    at = execution.wall(execution.started + execution.elapsed_s)
+    return ExecutionEnded(at=at, report=execution.report(with_result=False))
 
 
 def _with_payload(operation: Operation, payload: Mapping[str, Any]) -> Operation:

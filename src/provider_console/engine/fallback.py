@@ -254,9 +254,7 @@ class Fallback:
         """Note why the engine goes on from a provider."""
         execution.left.append((provider_id, reason))
         if self._bus.listening:
-            self._bus.publish(
-                ProviderLeft(at=self._wall(), execution_id=execution.id, provider=provider_id, reason=reason)
-            )
+            self._bus.tell(_left, self._wall(), execution.id, provider_id, reason)
 
     def conclude(self, execution: Execution) -> None:
         """Say what to do next, and when it may be worth trying again."""
@@ -268,6 +266,10 @@ class Fallback:
         known = [at - now for at in times if at is not None]
         execution.retry_after_s = min(known) if known else None
         execution.hint = execution.hint or hint_for(execution)
+
+
+def _left(at: float, execution_id: str, provider: str, reason: str) -> ProviderLeft:
+    return ProviderLeft(at=at, execution_id=execution_id, provider=provider, reason=reason)
 
 
 async def _queued(slots: Slots, left_s: float) -> bool:
