@@ -9,8 +9,9 @@ SdkError
 
 from __future__ import annotations
 
+import copyreg
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from provider_console.sdk.http import HttpResponse
@@ -46,6 +47,17 @@ class ProviderError(SdkError):
     `provider_specific` says that another provider may well accept the same request.
     """
 
+    # A dictionary for them would cost as much as all the rest of raising one.
+    __slots__ = (
+        "code",
+        "error_class",
+        "message",
+        "provider_specific",
+        "resets_after_s",
+        "retry_after_s",
+        "status",
+    )
+
     def __init__(
         self,
         message: str,
@@ -65,6 +77,11 @@ class ProviderError(SdkError):
         self.retry_after_s = retry_after_s
         self.resets_after_s = resets_after_s
         self.provider_specific = provider_specific
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied, or sent from one process to another, it keeps its attributes."""
+        slots = {name: getattr(self, name) for name in ProviderError.__slots__}
+        return copyreg.__newobj__, (type(self), *self.args), {**self.__dict__, **slots}  # type: ignore[attr-defined]
 
     @classmethod
     def from_response(

@@ -1,5 +1,7 @@
 import asyncio
+import copy
 import errno
+import pickle
 import socket
 import ssl
 
@@ -55,6 +57,23 @@ def test_a_drivers_typed_error_wins_over_code_and_status() -> None:
     error = ProviderError("low credit", error_class=E.QUOTA, status=400, code="content_filter")
 
     assert classify(error).error_class is E.QUOTA
+
+
+@pytest.mark.parametrize("again", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))], ids=["copy", "pickle"])
+def test_an_error_that_is_copied_or_sent_between_processes_keeps_what_it_says(again) -> None:
+    error = ProviderError("slow down", status=429, code="busy", retry_after_s=2.5, provider_specific=True)
+    error.request = "r-17"
+    error.add_note("seen twice")
+
+    other = again(error)
+
+    assert classify(other) == classify(error)
+    assert (str(other), other.args, other.request, other.__notes__) == (
+        "slow down",
+        ("slow down",),
+        "r-17",
+        ["seen twice"],
+    )
 
 
 def test_a_drivers_cancelled_cannot_cancel_the_operation() -> None:
