@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from typing import Final
@@ -46,12 +47,14 @@ class UlidIds:
     Within a millisecond, and after the wall clock was set back, the last 20 bits count upwards.
     """
 
-    __slots__ = ("_counter", "_head", "_last_ms", "_pool", "_rng", "_stem", "_used", "_wall")
+    __slots__ = ("_counter", "_ends", "_head", "_last_ms", "_pool", "_rng", "_stem", "_used", "_wall")
 
     def __init__(self, clock: Clock, rng: random.Random) -> None:
         self._wall = clock.wall
         self._rng = rng
         self._last_ms = -1
+        self._ends = -math.inf
+        """When the millisecond of the last id ends, in wall seconds."""
         self._counter = 0
         self._head = ""
         self._stem = ""
@@ -61,10 +64,10 @@ class UlidIds:
 
     def new(self) -> str:
         """A new id."""
+        now = self._wall()
         low = (self._counter + 1) & 1023
-        now_ms = int(self._wall() * 1000)
-        if now_ms > self._last_ms or not low:
-            return self._another_stem(now_ms)
+        if now >= self._ends or not low:
+            return self._another_stem(int(now * 1000))
         self._counter += 1
         return self._stem + _PAIRS[low]
 
@@ -80,6 +83,7 @@ class UlidIds:
 
     def _start(self, now_ms: int) -> None:
         self._last_ms = now_ms
+        self._ends = (now_ms + 1) / 1000
         if self._used == len(self._pool):
             # Four letters more than a prefix: the counter's start is taken from them.
             self._pool = self._rng.randbytes((PREFIX + 4) * POOL).translate(_LETTERS).decode("ascii")
