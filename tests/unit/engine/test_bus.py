@@ -132,6 +132,64 @@ async def test_a_tap_hears_everything_and_publishing_costs_nothing_without_anybo
     assert [one.at for one in heard] == [1.0]
 
 
+async def test_what_is_told_is_made_once_for_all_after_the_caller_has_given_way() -> None:
+    bus = Bus()
+    heard: list[Event] = []
+    made: list[int] = []
+    bus.tap(heard.append)
+    listener = await listening(bus)
+
+    def make(number: int) -> Event:
+        made.append(number)
+        return event(number)
+
+    bus.tell(make, 1)
+    bus.tell(make, 2)
+    assert made == []
+    first, second = await listener.read(), await listener.read()
+
+    assert made == [1, 2]
+    assert heard == [first, second] == [event(1), event(2)]
+
+
+async def test_what_is_told_keeps_its_place_among_what_is_published() -> None:
+    bus = Bus()
+    listener = await listening(bus)
+
+    bus.tell(event, 1)
+    bus.publish(event(2))
+    bus.tell(event, 3)
+    bus.close()
+
+    assert [one.at for one in await listener.rest()] == [1.0, 2.0, 3.0]
+
+
+async def test_who_comes_later_hears_nothing_of_what_was_told_before() -> None:
+    bus = Bus()
+    bus.tap(lambda _event: None)
+    bus.tell(event, 1)
+    listener = Listener(bus)
+    await asyncio.sleep(0)
+
+    bus.tell(event, 2)
+    bus.close()
+
+    assert [one.at for one in await listener.rest()] == [2.0]
+
+
+async def test_who_tells_without_giving_way_keeps_no_more_than_a_queue_holds() -> None:
+    bus = Bus()
+    heard: list[Event] = []
+    bus.tap(heard.append)
+
+    for number in range(QUEUE_EVENTS + 1):
+        bus.tell(event, number)
+
+    assert [one.at for one in heard] == [float(number) for number in range(QUEUE_EVENTS)]
+    bus.close()
+    assert len(heard) == QUEUE_EVENTS + 1
+
+
 async def test_who_left_is_forgotten() -> None:
     bus = Bus()
     async with aclosing(bus.listen()) as events:

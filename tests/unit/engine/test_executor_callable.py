@@ -38,6 +38,26 @@ def test_it_is_called_for_each_attempt_with_the_provider_and_the_number() -> Non
     play(history)
 
 
+def test_what_an_execution_prints_of_itself_holds_nothing_that_people_wrote() -> None:
+    async def history() -> None:
+        async with bench(provider("a")) as it:
+            it.driver.say("a", "the reply")
+            printed: list[str] = []
+
+            async def work(handle: Any, _attempt: int) -> Any:
+                printed.append(repr(handle))
+                return await handle.call(chat("the question"))
+
+            execution = await _with_fallback(it, work)
+            by_driver = await it.console.execute(chat("the question"))
+            printed += [repr(execution), repr(execution.__rich_repr__()), repr(by_driver.attempts)]
+
+            assert execution.id in printed[1]
+            assert not [one for one in printed if "question" in one or "reply" in one]
+
+    play(history)
+
+
 def test_the_handle_calls_the_provider_through_its_driver() -> None:
     async def history() -> None:
         async with bench(provider("a")) as it:
