@@ -254,9 +254,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "one attempt too many",
         "engine/fallback.py",
-        "        for number in range(1, stop.attempts + 1):\n",
-        "        stop = Stop(stop.provider, stop.place, stop.attempts + 1, stop.reserve_s)\n"
-        "        for number in range(1, stop.attempts + 1):\n",
+        "        number = 0\n",
+        "        number = 0\n        stop = Stop(stop.provider, stop.place, stop.attempts + 1, stop.reserve_s)\n",
         seeds=(0,),
     ),
     Mutant(

@@ -47,8 +47,8 @@ COOLING: Final = "cooling"
 SUSPENDED: Final = "suspended"
 PERMIT_TAKEN: Final = "permit taken"
 
-# Successes closer together than this decay as one; it moves a weight by at most 3 %.
-_FOLD_S: Final = 1.0
+# Results closer together than this decay as one; it moves a weight by at most 3 %.
+_DECAY_STEP_S: Final = 1.0
 _DOUBLINGS_MAX: Final = 60
 
 
@@ -87,8 +87,7 @@ class Breaker:
     __slots__ = (
         "_bad",
         "_closed_at",
-        "_fold_at",
-        "_fresh",
+        "_decayed_at",
         "_good",
         "_last_permit",
         "_on_change",
@@ -146,8 +145,7 @@ class Breaker:
         self._streak_operation = ""
         self._streak_shared = False
         self._probe_failed = False
-        self._fold_at = -math.inf
-        self._fresh = 0
+        self._decayed_at = -math.inf
         self._good = 0.0
         self._bad = 0.0
 
@@ -235,11 +233,9 @@ class Breaker:
         """An attempt succeeded. What arrives while open, or without the current permit while half-open, is ignored."""
         if self._state is _CLOSED:
             self._streak = 0
-            if now - self._fold_at < _FOLD_S:
-                self._fresh += 1
-            else:
-                self._fold(now)
-                self._good += 1.0
+            if now - self._decayed_at >= _DECAY_STEP_S:
+                self._decay(now)
+            self._good += 1.0
         elif self._judges(permit):
             self._permit = NO_PERMIT
             self._trial_successes += 1
@@ -320,7 +316,8 @@ class Breaker:
         elif operation != self._streak_operation:
             self._streak_shared = True
         self._streak += 1
-        self._fold(now)
+        if now - self._decayed_at >= _DECAY_STEP_S:
+            self._decay(now)
         self._bad += weight
 
     def _streak_opens(self) -> bool:
@@ -328,18 +325,14 @@ class Breaker:
         return self._streak >= FAILURES_IN_A_ROW and (self._streak_shared or self._probe_failed)
 
     def _share_opens(self) -> bool:
-        events = self._good + self._fresh + self._bad
+        events = self._good + self._bad
         return events >= SHARE_EVENTS and self._bad >= self.failure_threshold * events
 
-    def _fold(self, now: float) -> None:
-        elapsed_s = now - self._fold_at
-        self._good += self._fresh
-        self._fresh = 0
-        if elapsed_s > 0.0:
-            kept = math.exp(-elapsed_s / SHARE_DECAY_S)
-            self._good *= kept
-            self._bad *= kept
-            self._fold_at = now
+    def _decay(self, now: float) -> None:
+        kept = math.exp((self._decayed_at - now) / SHARE_DECAY_S)
+        self._good *= kept
+        self._bad *= kept
+        self._decayed_at = now
 
     def _open(self, now: float, retry_after_s: float | None) -> None:
         if self._closed_at is not None and self._state is _CLOSED:
@@ -371,8 +364,7 @@ class Breaker:
         self._streak_operation = ""
         self._streak_shared = False
         self._probe_failed = False
-        self._fold_at = -math.inf
-        self._fresh = 0
+        self._decayed_at = -math.inf
         self._good = 0.0
         self._bad = 0.0
 

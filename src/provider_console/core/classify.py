@@ -108,10 +108,10 @@ def classify(error: BaseException, *, hooks: Sequence[Hook] = (), safe: Callable
     # A driver that used a TaskGroup wraps its one failure; what counts is the failure.
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
-    if isinstance(error, CancelledError) or not isinstance(error, Exception):
-        raise TypeError(f"{type(error).__name__} is never classified: raise it again")
     if isinstance(error, ProviderError):
         found = _of_provider(error, hooks)
+    elif isinstance(error, CancelledError) or not isinstance(error, Exception):
+        raise TypeError(f"{type(error).__name__} is never classified: raise it again")
     else:
         found = _of_sdk(error) or _of_hooks(error, hooks) or _of_foreign(error)
     # Before anything is cut, so that no secret is cut in two and overlooked.

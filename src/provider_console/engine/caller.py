@@ -39,10 +39,6 @@ LINGER_S: Final = 1.0
 
 Within the attempt the attempt's time decides: the two must not come due together."""
 
-# Looking a member up on its enum costs a fifth of a microsecond.
-_PERMISSION: Final = ErrorClass.PERMISSION
-_UNKNOWN: Final = ErrorClass.UNKNOWN
-
 ROUNDING_S: Final = 1e-6
 """A deadline as long as the timeout cuts nothing, though their difference may come out a hair below."""
 
@@ -172,41 +168,17 @@ class Caller:
             failure = self._sorter.sort(error)
         attempt.failure = failure
         # What the deadline cuts short, or the caller's own impatience, says nothing of the provider.
-        cut = late and (
-            attempt.timeout_s < full_s - ROUNDING_S or execution.until >= execution.deadline > attempt.started + full_s
-        )
-        blameless = cut or attempt.seeking or (not late and _impatient(error))
-        attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight
-        self._learn(execution, lane, attempt, failure, now, permit)
-        return failure
-
-    def _learn(
-        self, execution: Execution, lane: Lane, attempt: Attempt, failure: Failure, now: float, permit: int
-    ) -> None:
-        """Let the figures, the holds and the breaker of a lane learn from a failure."""
-        lane.last_failed = True
-        lane.last_error = failure.message
-        error_class, weight = failure.error_class, attempt.weight
-        if weight > 0:
-            lane.failed(now, attempt.duration_s, weight=weight, error_class=error_class)
-        # Its answer may ask to keep the provider, or one of its models, from being called for a while.
-        changed = lane.obey(failure, now)
-        if error_class is _PERMISSION:
-            lane.leave_out(attempt.model, now)
-            changed = True
-        elif error_class is _UNKNOWN:
-            changed = lane.breaker.unknown_failure(now) or changed
-        if changed:
-            self._order_changed()
-        if weight > 0 and RULES[error_class].breaker == "counts":
-            lane.breaker.failed(
-                now,
-                permit,
-                operation=execution.parent or execution.id,
-                weight=weight,
-                retry_after_s=failure.retry_after_s,
+        if late:
+            blameless = attempt.timeout_s < full_s - ROUNDING_S or (
+                execution.until >= execution.deadline > attempt.started + full_s
             )
-            lane.traffic(now, ok=False)
+        else:
+            blameless = isinstance(error, TimeoutError) and _impatient(error)
+        blameless = blameless or attempt.seeking
+        attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight
+        if lane.erred(now, failure, attempt, permit, execution.parent or execution.id):
+            self._order_changed()
+        return failure
 
     # --- the call itself ---------------------------------------------------------------------------------------
 
@@ -347,9 +319,9 @@ def _timed_out(attempt: Attempt, execution: Execution) -> Failure:
     return Failure(error_class=ErrorClass.TIMEOUT, message=words, kind="timeout", never_left=attempt.seeking)
 
 
-def _impatient(error: BaseException) -> bool:
-    """Whether a caller's own code gave up waiting: a timeout that is no socket's."""
-    return isinstance(error, TimeoutError) and isinstance(error.__cause__, CancelledError)
+def _impatient(error: TimeoutError) -> bool:
+    """Whether a caller's own code gave up waiting: it is no socket's timeout."""
+    return isinstance(error.__cause__, CancelledError)
 
 
 def _closable(chunks: Any) -> Any:

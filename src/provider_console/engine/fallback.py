@@ -111,7 +111,9 @@ class Fallback:
         full_s = course.bounds.timeout_s
         waited_s = 0.0
         lane.budget.earn(execution.started)
-        for number in range(1, stop.attempts + 1):
+        number = 0
+        while number < stop.attempts:
+            number += 1
             left_s = latest_end - now
             if left_s < MIN_LEFT_S:
                 return "deadline"

@@ -43,7 +43,8 @@ class Timed(msgspec.Struct, kw_only=True, eq=False):
 
     def overruled(self) -> bool:
         """Whether somebody else asked the task to end since the work began: known once it is settled."""
-        return bool(self.task.cancelling() > self.cancels)
+        cancels: int = self.task.cancelling()
+        return cancels > self.cancels
 
 
 class Timers:
