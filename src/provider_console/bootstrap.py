@@ -69,12 +69,14 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
     `home` is one folder for everything, as `PROVIDER_CONSOLE_HOME`. `overrides` are settings by dotted key.
     `secrets` memory: credentials are kept in this process and end with it; the system's keyring is not touched.
+    `redactor` learns every credential that is loaded, so that whoever shows a defect can take them out of its words.
     """
 
     home: Path | None = None
     environ: Mapping[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))
     overrides: Mapping[str, object] = {}
     secrets: Literal["keyring", "memory"] = "keyring"
+    redactor: Redactor = msgspec.field(default_factory=Redactor)
 
     @property
     def places(self) -> Places:
@@ -158,7 +160,7 @@ async def open_remote(
         Unauthenticated: there is no token, or it is refused. ConsoleError: the CA file cannot be used.
     """
     situation = situation or Situation()
-    redactor, clock, rng = Redactor(), SystemClock(), random.Random()  # noqa: S311 - jitter, no cryptography
+    redactor, clock, rng = situation.redactor, SystemClock(), random.Random()  # noqa: S311 - jitter, no cryptography
     token = await tokens.find()
     if token is None:
         raise Unauthenticated(
@@ -201,7 +203,7 @@ async def _engine(
 ) -> AsyncIterator[Engine]:
     places, environ = situation.places, situation.variables
     clock = SystemClock()
-    redactor = Redactor()
+    redactor = situation.redactor
     quarantines = _Quarantines(redactor)
     usage = SqliteUsage(places.console_db, clock=clock)
     stack = ExitStack()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import ClassVar
@@ -10,7 +11,9 @@ from typing import ClassVar
 from tests.security.payloads import PAYLOADS
 from textual.binding import BindingType
 
+from provider_console.adapters.redaction import Redactor
 from provider_console.console.console import Console
+from provider_console.sdk.secret import Secret
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.clock import WallClock
 from provider_console.tui.ink import Line
@@ -19,11 +22,20 @@ from provider_console.tui.screens.health import HealthScreen
 from provider_console.tui.themes import load_themes
 from provider_console.tui.widgets.lines import Lines
 
+KEY = "canary" + "-4713"
+"""A credential that was loaded."""
+
 
 def defect() -> None:
     """Fail in hostile words."""
     password = "canary" + "-4712"  # not to be found in the source that a traceback shows
-    raise RuntimeError(f"a defect {len(password)} " + " ".join(payload.whole for payload in PAYLOADS))
+    words = f"a defect {len(password)} {KEY} {base64.b64encode(KEY.encode()).decode()} https://acme/?key=canary-{4714} "
+    try:
+        raise ValueError(f"the cause {KEY}")
+    except ValueError as cause:
+        error = RuntimeError(words + " ".join(payload.whole for payload in PAYLOADS))
+        error.add_note(f"a note {KEY}")
+        raise error from cause
 
 
 class Crashing(ConsoleApp):
@@ -66,6 +78,14 @@ async def opened() -> AsyncIterator[Console]:
 
 
 if __name__ == "__main__":
-    app = Crashing(opener=opened, preview=Preview(names=("acme",)), clock=WallClock(), themes=load_themes([]))
+    redactor = Redactor()
+    redactor.add(Secret(KEY))
+    app = Crashing(
+        opener=opened,
+        preview=Preview(names=("acme",)),
+        clock=WallClock(),
+        themes=load_themes([]),
+        redact=redactor.redact,
+    )
     app.run()
     raise SystemExit(app.return_code)

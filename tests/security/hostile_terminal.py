@@ -5,10 +5,11 @@ Nothing on the way in has cleaned the texts: what keeps them from the terminal i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import cycle
-from typing import ClassVar, cast
+from typing import ClassVar, Final, cast
 
 import msgspec
 from rich.style import Style
@@ -25,17 +26,32 @@ from textual.widgets import Static
 from provider_console.console import events
 from provider_console.console.console import Console
 from provider_console.console.errors import BadRequest
+from provider_console.console.history_views import HistoryView, OutagesView, OutageView, ProviderHistory
 from provider_console.console.views import (
+    AlertRuleView,
+    AlertView,
     AttemptView,
+    AuditEntry,
+    ConfigImpact,
+    ConfigView,
     CoverageEntry,
     CredentialView,
     Excluded,
     Finding,
     HealthState,
     KindView,
+    KnownCredential,
     Left,
+    LogLine,
+    PeriodFigures,
+    PlanChange,
     PluginView,
     ProviderView,
+    RevisionView,
+    SecretView,
+    SettingChange,
+    SettingView,
+    SurveyView,
     Who,
     iso,
 )
@@ -129,6 +145,143 @@ def hostile_plugin(text: str) -> PluginView:
     )
 
 
+def hostile_alert(number: int, text: str) -> AlertView:
+    """An alert all of whose texts are hostile."""
+    return AlertView(
+        id=f"a{number:02}",
+        rule=text,
+        subject=PROVIDERS[number].id if number % 2 else text,
+        title=text,
+        evidence=text,
+        first_try=text,
+        command=text,
+        state="cleared" if number % 3 == 2 else "firing",
+        fired_at=iso(NOW - number),
+        cleared_at=iso(NOW) if number % 3 == 2 else None,
+    )
+
+
+def deed(number: int, text: str) -> AuditEntry:
+    """A row of the trail all of whose texts are hostile."""
+    return AuditEntry(
+        seq=len(WHOLE) - number,
+        at=iso(NOW - number),
+        actor=text,
+        role=text,
+        front_end=text,
+        action=text,
+        subject=text,
+        phase="intent",
+        refers_to=None,
+        result=text,
+        before=text,
+        after=text,
+    )
+
+
+def figures(number: int, text: str) -> PeriodFigures:
+    """Figures whose classes and units have hostile names."""
+    other = WHOLE[(number + 1) % len(WHOLE)]
+    return PeriodFigures(
+        total_requests=100 + number,
+        success_rate=90.0,
+        average_response_time=500.0,
+        p50=400.0,
+        p95=900.0,
+        p99=1200.0,
+        attempts_per_execution=1.1,
+        absorbed_failures=8,
+        reached_caller=2,
+        time_lost_ms=100.0,
+        error_classes={text: 6, other: 4},
+        reached_classes={text: 2},
+        units={text: 12.0},
+        cost=0.1,
+    )
+
+
+def past(
+    *, providers: Sequence[str] = (), since: str = "24h", until: str | None = None, **_only: str | None
+) -> HistoryView:
+    """A past of providers, failures and units with hostile names."""
+    shown = tuple(
+        ProviderHistory(
+            provider=view.id, name=text, figures=figures(number, text), before=figures(number, text), trend=()
+        )
+        for number, (view, text) in enumerate(zip(PROVIDERS, WHOLE, strict=True))
+        if not providers or view.id in providers
+    )
+    return HistoryView(
+        since=iso(NOW - 86_400),
+        until=iso(NOW),
+        step_ms=3_600_000.0,
+        before_since=iso(NOW - 172_800),
+        total=figures(0, WHOLE[0]),
+        before=figures(0, WHOLE[0]),
+        trend=(),
+        providers=shown,
+    )
+
+
+def outages(provider: str, **_period: str | None) -> OutagesView:
+    """Outages that were told of in hostile words."""
+    return OutagesView(
+        since=iso(NOW - 86_400),
+        until=iso(NOW),
+        checks=(),
+        outages=tuple(
+            OutageView(
+                provider=provider,
+                started_at=iso(NOW - 600 * number - 300),
+                ended_at=iso(NOW - 600 * number),
+                duration_ms=300_000.0,
+                unwatched_ms=0.0,
+                recovered=True,
+                error_class=text,
+                message=text,
+            )
+            for number, text in enumerate(WHOLE)
+        ),
+    )
+
+
+CONFIG: Final = ConfigView(
+    revision=WHOLE[0],
+    file=WHOLE[1],
+    problem=None,
+    settings=tuple(
+        SettingView(
+            key=f"engine.{text}",
+            value=text,
+            default=text,
+            origin=text,
+            unit=text,
+            allowed=text,
+            description=text,
+            type="str",
+        )
+        for text in WHOLE
+    ),
+)
+CHANGE: Final = SettingChange(key=WHOLE[12], before=WHOLE[13], after=WHOLE[14])
+IMPACT: Final = ConfigImpact(
+    changed=(CHANGE,),
+    plans=(PlanChange(what=WHOLE[15], before=(WHOLE[16],), after=(WHOLE[17],)),),
+    line=WHOLE[18],
+    diff=tuple(f"{mark}{text}" for mark, text in zip(cycle(" +-"), WHOLE, strict=False)),
+)
+SURVEY: Final = SurveyView(
+    config_file=WHOLE[0],
+    config_exists=False,
+    keyring=WHOLE[1],
+    keyring_names=1,
+    plugins=1,
+    drivers=tuple(WHOLE),
+    found=tuple(WHOLE),
+    known=tuple(KnownCredential(name=text, title=text) for text in WHOLE),
+)
+
+
 def refused(*_args: object, **_named: object) -> None:
     """What a console refuses, it refuses in hostile words."""
     raise BadRequest(" ".join(WHOLE[:6]))
@@ -153,11 +306,44 @@ class Hostile(ConsoleApp):
         self.push_screen(Linked())
 
 
-def app() -> ConsoleApp:
-    """The console on hostile answers."""
+def app(*, first_run: bool = False) -> ConsoleApp:
+    """The console on hostile answers; at the first run, all of them are about what was found on the machine."""
+    found = [msgspec.structs.replace(view, configured=False, enabled=False) for view in PROVIDERS]
     console = FrozenConsole(
         {
-            "health": fleet.health(PROVIDERS),
+            "survey": SURVEY,
+            "providers": lambda **_named: found,
+            "alerts": tuple(hostile_alert(number, text) for number, text in enumerate(WHOLE)),
+            "alert_rules": tuple(
+                AlertRuleView(name=text, when=text, shipped=False, watched=False, problem=text) for text in WHOLE
+            ),
+            "audit": lambda **page: () if page.get("before") else tuple(map(deed, range(len(WHOLE)), WHOLE)),
+            "log": lambda *, after=0, **_named: tuple(
+                LogLine(seq=number, at=iso(NOW), level="error", source=text, message=text, traceback=text)
+                for number, text in reversed(list(enumerate(WHOLE, start=1)))
+                if number > after
+            ),
+            "verify_audit": refused,
+            "acknowledge_alert": refused,
+            "snooze_alert": refused,
+            "history": past,
+            "outages": outages,
+            "config": CONFIG,
+            "config_text": ("\n".join(WHOLE), WHOLE[0]),
+            "edited_config": lambda _wanted: "\n".join(reversed(WHOLE)),
+            "config_impact": lambda _text: IMPACT,
+            "config_history": tuple(
+                RevisionView(id=number, at=iso(NOW), author=text, reason=text, hash=text, valid=True)
+                for number, text in enumerate(WHOLE)
+            ),
+            "revision_text": lambda number: WHOLE[number],
+            "secrets": tuple(
+                SecretView(name=text, present=True, backend=text, age_ms=1.0, last_success_age_ms=None, used_by=(text,))
+                for text in WHOLE
+            ),
+            "secret_backend": refused,
+            "delete_secret": refused,
+            "health": fleet.health(found if first_run else PROVIDERS),
             "coverage": COVERAGE,
             "whoami": Who(actor=WHOLE[2], role=WHOLE[3], front_end="tui", may={}),
             "executions": (summary(REPORT),),
@@ -195,6 +381,6 @@ def app() -> ConsoleApp:
 
 
 if __name__ == "__main__":
-    running = app()
+    running = app(first_run="--first-run" in sys.argv)
     running.run()
     raise SystemExit(running.return_code or 0)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provider_console.cli.output import Output
-from provider_console.cli.terminal import sandbox_for, show
+from provider_console.cli.terminal import Crash, sandbox_for, show
 from provider_console.console.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -41,15 +41,12 @@ async def open_remote_terminal(arguments: argparse.Namespace, output: Output) ->
     ca_file = Path(named) if named else None
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Console]:
+    async def opened(crash: Crash) -> AsyncIterator[Console]:
         bootstrap = await asyncio.to_thread(import_module, "provider_console.bootstrap")
         overrides: dict[str, object] = {} if arguments.log_level is None else {"log.level": arguments.log_level}
-        async with bootstrap.open_remote(
-            address,
-            tokens,
-            situation=bootstrap.Situation(overrides=overrides),
-            ca_file=ca_file,
-        ) as console:
+        situation = bootstrap.Situation(overrides=overrides)
+        crash.redact = situation.redactor.redact
+        async with bootstrap.open_remote(address, tokens, situation=situation, ca_file=ca_file) as console:
             yield console
 
     return await show(opened, theme=arguments.theme, sandbox=sandbox_for(None), names=(), address=address.url)

@@ -69,7 +69,13 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
 
 async def _live(arguments: argparse.Namespace) -> int:
     living = sandbox_for(arguments.role)
-    return await show(living.opener, theme=arguments.theme, sandbox=living, names=living.names(), environment="sandbox")
+    return await show(
+        lambda _crash: living.opener(),
+        theme=arguments.theme,
+        sandbox=living,
+        names=living.names(),
+        environment="sandbox",
+    )
 
 
 async def _headless(output: Output) -> int:

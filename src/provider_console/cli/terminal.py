@@ -7,8 +7,10 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,17 @@ from provider_console.cli.exits import DONE, FAILED
 if TYPE_CHECKING:
     from provider_console.console.console import Console
     from provider_console.tui.link import Opener, Sandbox
+
+
+@dataclass
+class Crash:
+    """What a crash may say: all of it at first, and without secrets once an engine that knows them is loaded."""
+
+    redact: Callable[[str], str] = str
+
+    def said(self, text: str) -> str:
+        """The text as it may be said."""
+        return self.redact(text)
 
 
 def is_terminal() -> bool:
@@ -29,13 +42,15 @@ async def open_terminal(arguments: argparse.Namespace) -> int:
     overrides: dict[str, object] = {} if arguments.log_level is None else {"log.level": arguments.log_level}
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Console]:
+    async def opened(crash: Crash) -> AsyncIterator[Console]:
         # In a thread: loading the engine takes a moment, in which keys must be answered.
         bootstrap = await asyncio.to_thread(import_module, "provider_console.bootstrap")
         access = import_module("provider_console.console.access")
+        situation = bootstrap.Situation(overrides=overrides)
+        crash.redact = situation.redactor.redact
         async with bootstrap.open_front_end(
             "tui",
-            bootstrap.Situation(overrides=overrides),
+            situation,
             role=None if arguments.role is None else access.Role(arguments.role),
             repair=True,
         ) as console:
@@ -80,7 +95,7 @@ def settled(opener: Opener) -> Opener:
 
 
 async def show(
-    opener: Opener,
+    opener: Callable[[Crash], AbstractAsyncContextManager[Console]],
     *,
     theme: str | None = None,
     sandbox: Sandbox | None = None,
@@ -88,9 +103,10 @@ async def show(
     environment: str | None = None,
     address: str = "",
 ) -> int:
-    """Show the console that `opener` opens. `names` stand there at once; None: those of the user's configuration.
+    """Show the console that `opener` opens, which is told of a crash to keep its secrets out of it.
 
-    `address` says where the engine is, if it is not here: its configuration is no file of this machine then.
+    `names` stand there at once; None: those of the user's configuration. `address` says where the engine is, if it is
+    not here: its configuration is no file of this machine then.
     """
     from provider_console.glance import glance
     from provider_console.tui.clock import WallClock
@@ -110,7 +126,7 @@ async def show(
         charts=settings.get("charts", "braille"),
     )
 
-    clock, themes, first_frame = WallClock(), load_themes([seen.themes]), FirstFrame()
+    clock, themes, first_frame, crash = WallClock(), load_themes([seen.themes]), FirstFrame(), Crash()
     worn = themes.themes.get(preview.theme) or themes.themes[DEFAULT_THEME]
     with first_frame.show(preview.state(clock.wall()), worn, os.environ):
         # Loaded behind the first frame: half of the start is Textual's imports.
@@ -118,13 +134,14 @@ async def show(
         from provider_console.tui.app import ConsoleApp
 
         app = ConsoleApp(
-            opener=settled(opener),
+            opener=settled(partial(opener, crash)),
             preview=preview,
             clock=clock,
             themes=themes,
             sandbox=sandbox,
             drafts=None if address else Draft,
             first_frame=first_frame,
+            redact=crash.said,
         )
         await app.run_async()
     return DONE if app.return_code in (0, None) else FAILED

@@ -66,7 +66,8 @@ class ConsoleApp(TypingAhead):
     """Provider Console in a terminal.
 
     `opener` opens the console after the first paint, in a task of its own; `sandbox` is one on sandbox providers.
-    `drafts` is what the person's editor works on; `first_frame` is what the terminal shows already, where it does.
+    `drafts` is what the person's editor works on; `first_frame` is what the terminal shows already, where it does;
+    `redact` takes secrets out of what a crash says.
     """
 
     TITLE = "Provider Console"
@@ -98,12 +99,14 @@ class ConsoleApp(TypingAhead):
         sandbox: Sandbox | None = None,
         drafts: Drafts | None = None,
         first_frame: FirstFrame | None = None,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self.state = preview.state(clock.wall())
         self.clock = clock
         self.first_frame = first_frame
         self.link = Link(clock, self.change, sandbox, drafts)
         self._opener = opener
+        self._redact = redact
         self._welcomed = False
         self._themes = Themes({})
         self._wanted_theme = preview.theme
@@ -337,4 +340,4 @@ class ConsoleApp(TypingAhead):
 
     def _fatal_error(self) -> None:
         """End with a report that shows no local variable (Textual's own does)."""
-        self.panic(crash_report())
+        self.panic(crash_report(self._redact))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
@@ -12,6 +14,9 @@ from textual.filter import LineFilter
 
 from provider_console.tui.glyphs import in_ascii
 from provider_console.tui.ink import harmless
+
+if TYPE_CHECKING:
+    from rich.traceback import Trace
 
 
 class ControlFilter(LineFilter):
@@ -50,12 +55,28 @@ class Harmless:
             yield segment if segment.text == "\n" else _harmless(segment)
 
 
-def crash_report() -> RenderableType:
-    """The exception being handled, without the values of its frames; its message may be somebody else's."""
+def crash_report(redact: Callable[[str], str] = str) -> RenderableType:
+    """The exception being handled, without the values of its frames.
+
+    Its message may be somebody else's: `redact` takes secrets out of it and of those of its causes.
+    """
     kind, error, trace = sys.exc_info()
     if kind is None or error is None:
         return Text("Provider Console ended without saying why; the log file has the rest.")
     # Loaded when it is needed: the first frame must not wait for the colours of source code.
     from rich.traceback import Traceback
 
-    return Harmless(Traceback.from_exception(kind, error, trace, show_locals=False, width=None, word_wrap=True))
+    found = Traceback.extract(kind, error, trace, show_locals=False)
+    _redact(found, redact)
+    return Harmless(Traceback(found, width=None, word_wrap=True))
+
+
+def _redact(trace: Trace, redact: Callable[[str], str]) -> None:
+    for stack in trace.stacks:
+        stack.exc_value = redact(stack.exc_value)
+        stack.notes = [redact(note) for note in stack.notes]
+        if stack.syntax_error is not None:
+            stack.syntax_error.line = redact(stack.syntax_error.line)
+            stack.syntax_error.msg = redact(stack.syntax_error.msg)
+        for each in stack.exceptions:
+            _redact(each, redact)
