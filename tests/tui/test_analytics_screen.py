@@ -158,6 +158,23 @@ async def test_the_cursor_stays_on_its_provider_while_rows_are_sorted() -> None:
         assert hand.table.cursor == "openai"
 
 
+async def test_a_click_on_a_column_sorts_by_it_and_a_second_one_turns_it() -> None:
+    async with opened() as hand:
+        await hand.see("All 10")
+        header = next(word for word in hand.text.splitlines() if "Requests" in word)
+        for word, first, last in (("Requests", "deepl", "ollama"), ("Provider", "acme", "openrouter")):
+            at = (header.index(word) + 1, 0)
+            await hand.pilot.click("#providers", offset=at)
+            await hand.see(f"↓{word}" if word == "Requests" else f"↑{word}")
+            assert (hand.table.keys[0], hand.table.keys[-1]) == (first, last)
+            await hand.pilot.click("#providers", offset=at)
+            await hand.see(f"↑{word}" if word == "Requests" else f"↓{word}")
+            assert (hand.table.keys[0], hand.table.keys[-1]) == (last, first)
+        before = hand.table.keys
+        await hand.pilot.click("#providers", offset=(header.index("Requests") + 40, 0))
+        assert hand.table.keys == before
+
+
 async def test_one_key_goes_through_every_column() -> None:
     async with opened() as hand:
         await hand.see("All 10")

@@ -126,6 +126,21 @@ def sorts(width: int) -> list[str]:
     return ["provider", *(key for _edge, key in sorted(edges))]
 
 
+def sort_at(place: int, width: int) -> str | None:
+    """What the word at a cell of the header sorts by; None where no word is.
+
+    >>> [sort_at(place, 120) for place in (5, 28, 39, 60, 77, 117)]
+    ['provider', 'requests', 'success', None, 'p95', 'cost']
+    """
+    at = columns(width)
+    if at.name <= place < at.name + at.name_width:
+        return "provider"
+    words = [(measure.key, measure.title, edge) for measure, edge in at.measures]
+    words += [(key, "change", edge) for key, edge in at.changes]
+    # The arrow stands before the word.
+    return next((key for key, title, edge in words if edge - len(title) - 1 <= place < edge), None)
+
+
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 

@@ -277,6 +277,15 @@ class AnalyticsScreen(PastScreen):
         self._sort = self._sort._replace(turned=not self._sort.turned)
         self.show()
 
+    def on_table_header_clicked(self, message: Table.HeaderClicked) -> None:
+        """Sort by the column that was clicked; the other way round at a second click."""
+        key = analytics.sort_at(message.place, message.table.size.width)
+        if key == self._sort.key:
+            self.action_turn()
+        elif key is not None:
+            self._sort = Sort(key)
+            self.show()
+
     def action_charts(self) -> None:
         """The charts in the place of the table, and back."""
         self.query_one("#panes").toggle_class("-charts")

@@ -71,6 +71,19 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     class Chosen(Highlighted):
         """A row was clicked or entered."""
 
+    class HeaderClicked(Message):
+        """The header was clicked, `place` cells from its left end."""
+
+        def __init__(self, table: Table, place: int) -> None:
+            super().__init__()
+            self.table = table
+            self.place = place
+
+        @property
+        def control(self) -> Table:
+            """The table it happened in."""
+            return self.table
+
     def __init__(self, *, id: str | None = None, cursor_glyph: str = "▌") -> None:
         super().__init__(id=id)
         self.cursor_glyph = cursor_glyph
@@ -281,9 +294,12 @@ class Table(Painted, ScrollView, can_focus=True, inherit_bindings=False):
             )
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on a row; a second click chooses it."""
+        """Put the cursor on a row; a second click chooses it. The header is its screen's."""
+        if event.y < self._head:
+            self.post_message(self.HeaderClicked(self, event.x))
+            return
         place = event.y + int(self.scroll_y) - self._head
-        if event.y >= self._head and 0 <= place < len(self._lines) and (index := self._lines[place]) is not None:
+        if 0 <= place < len(self._lines) and (index := self._lines[place]) is not None:
             chosen = self._rows[index].key
             if chosen == self.cursor and event.chain > 1:
                 self.post_message(self.Chosen(self, chosen))
