@@ -16,6 +16,7 @@ from provider_console.tui.ink import left as from_left
 from provider_console.tui.ink import right as to_right
 from provider_console.tui.pages import activity, alerts, health, log, trail
 from provider_console.tui.pages.frame import SHORT
+from provider_console.tui.screens.filtered import FilteredScreen
 from provider_console.tui.screens.listening import LOG_S, ListeningScreen
 from provider_console.tui.state import Read, Verified
 from provider_console.tui.widgets.filter import Filter
@@ -32,7 +33,7 @@ OF_TRAIL: Final = 9
 """Lines that the newest of the trail get below the alerts, if there is room for both."""
 
 
-class ActivityScreen(ListeningScreen):
+class ActivityScreen(FilteredScreen, ListeningScreen):
     """What rings, the audit trail and the log; one of them at a time."""
 
     MODE = "activity"
@@ -50,7 +51,6 @@ class ActivityScreen(ListeningScreen):
     def __init__(self) -> None:
         super().__init__()
         self._view = "alerts"
-        self._needle = ""
         self._alerts: list[AlertView] = []
         self._deeds: list[trail.Deed] = []
         self._deeds_of: tuple[object, ...] = ()
@@ -350,19 +350,6 @@ class ActivityScreen(ListeningScreen):
             self.tell(activity.verdict(verdict), well=verdict.ok)
 
         self.ask(walked(), group="verify")
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.query_one(Filter).open()
-
-    def action_unfilter(self) -> None:
-        """Show everything again."""
-        self.query_one(Filter).action_clear()
-
-    def on_filter_changed(self, message: Filter.Changed) -> None:
-        """Another filter."""
-        self._needle = message.text.strip()
-        self.show()
 
 
 SCREEN = ActivityScreen

@@ -17,6 +17,7 @@ from provider_console.tui.pages.analytics import CUSTOM, PERIODS, Sort
 from provider_console.tui.pages.curves import Range
 from provider_console.tui.pages.health import rule
 from provider_console.tui.pages.period import parsed, problem_of
+from provider_console.tui.screens.filtered import FilteredScreen
 from provider_console.tui.screens.past import PastScreen
 from provider_console.tui.state import Asked
 from provider_console.tui.widgets.filter import Filter
@@ -35,7 +36,7 @@ MOST_ROWS: Final = 26
 DEFAULT: Final = "24h"
 
 
-class AnalyticsScreen(PastScreen):
+class AnalyticsScreen(FilteredScreen, PastScreen):
     """Providers side by side in a period, against the one before."""
 
     MODE = "analytics"
@@ -62,7 +63,6 @@ class AnalyticsScreen(PastScreen):
         self._shown: HistoryView | None = None
         self._shown_of = self.asked
         self._sort = Sort()
-        self._needle = ""
         self._picked: tuple[str, ...] | None = None
         """Whose lines are drawn; None until somebody has picked."""
         self._entries: list[ProviderHistory] = []
@@ -289,19 +289,6 @@ class AnalyticsScreen(PastScreen):
     def action_charts(self) -> None:
         """The charts in the place of the table, and back."""
         self.query_one("#panes").toggle_class("-charts")
-        self.show()
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.query_one(Filter).open()
-
-    def action_unfilter(self) -> None:
-        """Show all providers."""
-        self.query_one(Filter).action_clear()
-
-    def on_filter_changed(self, message: Filter.Changed) -> None:
-        """Another filter."""
-        self._needle = message.text.strip()
         self.show()
 
     # --- which period, and what of it ---------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from provider_console.tui.ink import BLANK, Line, Span, left, line, muted, row
 from provider_console.tui.pages import config, secrets
 from provider_console.tui.pages.unsaved import Unsaved, Written
 from provider_console.tui.pages.values import Mistyped, allowed, editable, read, same, shown, typed_of, words_of
+from provider_console.tui.screens.filtered import FilteredScreen
 from provider_console.tui.screens.secrets import OF_SECRETS, SecretsScreen
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.keys import Key, Keys
@@ -32,7 +33,7 @@ WHILE_EDITING: Final = frozenset({"edit", "leave", "next", "walk"})
 """What the keys of the screen do while a value is typed."""
 
 
-class ConfigScreen(SecretsScreen):
+class ConfigScreen(FilteredScreen, SecretsScreen):
     """Sections at the left, settings at the right, and what is not saved below."""
 
     MODE = "config"
@@ -57,7 +58,6 @@ class ConfigScreen(SecretsScreen):
         self.unsaved = Unsaved()
         self._written = Written()
         self._read_for: tuple[object, ...] = ()
-        self._needle = ""
         self._section = ""
         self._editing: str | None = None
         self._wrong: tuple[str, str] | None = None
@@ -230,15 +230,6 @@ class ConfigScreen(SecretsScreen):
         """Accept what was typed, and go on."""
         if self._editing is None or self._accept():
             self._settings.action_move(rows)
-
-    def action_filter(self) -> None:
-        """Type a filter over all settings."""
-        self.query_one(Filter).open()
-
-    def on_filter_changed(self, message: Filter.Changed) -> None:
-        """Another filter."""
-        self._needle = message.text.strip()
-        self.show()
 
     def action_leave(self) -> None:
         """Leave the field and what was typed in it; else show all settings."""

@@ -19,6 +19,7 @@ from provider_console.tui.pages.order import order_of
 from provider_console.tui.pages.result import text_of
 from provider_console.tui.pages.trace import Trace
 from provider_console.tui.pages.words import plural
+from provider_console.tui.screens.filtered import FilteredScreen
 from provider_console.tui.screens.starting import StartingScreen
 from provider_console.tui.state import RECENT, OlderRead, ReportRead
 from provider_console.tui.widgets.filter import Filter
@@ -35,7 +36,7 @@ ID_LENGTH: Final = 26
 """Characters of an execution's id."""
 
 
-class ExecutionScreen(StartingScreen):
+class ExecutionScreen(FilteredScreen, StartingScreen):
     """One execution whole, and the list it was chosen from."""
 
     MODE = "execution"
@@ -61,7 +62,6 @@ class ExecutionScreen(StartingScreen):
         super().__init__()
         self._place: int | None = None
         """The attempt that somebody chose; None follows the last one."""
-        self._needle = ""
         self._known: list[ExecutionSummary] = []
         self._known_of: tuple[object, ...] = ()
         self._all_read = False
@@ -332,12 +332,11 @@ class ExecutionScreen(StartingScreen):
         """Type a filter for the list."""
         if not self.wide and not self.query_one("#panes").has_class("-list"):
             self.action_list()
-        self.query_one(Filter).open()
+        super().action_filter()
 
-    def on_filter_changed(self, message: Filter.Changed) -> None:
-        """Another filter; a whole id that is not in the list is looked for among all that is stored."""
-        self._needle = message.text.strip()
-        self.show()
+    def filtered(self) -> None:
+        """Show what is left; a whole id that is not in the list is looked for among all that is stored."""
+        super().filtered()
         if len(self._needle) == ID_LENGTH and not self._known:
             self.ask(self._find(self._needle.upper()), group="find")
 

@@ -15,6 +15,7 @@ from provider_console.tui.ink import Line
 from provider_console.tui.pages import detail, headline, health, portrait
 from provider_console.tui.pages.beneath import beneath
 from provider_console.tui.pages.frame import SHORT
+from provider_console.tui.screens.filtered import FilteredScreen
 from provider_console.tui.screens.provider import ProviderScreen
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
@@ -24,7 +25,7 @@ MADE_KEPT: Final = 200
 """Rows that were painted and are kept: what is seen of a tall terminal, selected and not."""
 
 
-class HealthScreen(ProviderScreen):
+class HealthScreen(FilteredScreen, ProviderScreen):
     """Providers, worst first, and what to do about the one that is selected."""
 
     MODE = "health"
@@ -36,7 +37,6 @@ class HealthScreen(ProviderScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._needle = ""
         self._entries: list[health.Entry] = []
         self._rows: list[Row] = []
         self._ordered = False
@@ -155,21 +155,6 @@ class HealthScreen(ProviderScreen):
     def on_table_chosen(self) -> None:
         """A row was clicked twice."""
         self.action_detail()
-
-    # --- keys ---------------------------------------------------------------------------------------------------
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.query_one(Filter).open()
-
-    def action_unfilter(self) -> None:
-        """Show all providers."""
-        self.query_one(Filter).action_clear()
-
-    def on_filter_changed(self, message: Filter.Changed) -> None:
-        """Another filter."""
-        self._needle = message.text.strip()
-        self.show()
 
 
 SCREEN = HealthScreen

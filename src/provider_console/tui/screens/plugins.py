@@ -14,6 +14,7 @@ from provider_console.console.views import PluginView
 from provider_console.tui.ink import Line
 from provider_console.tui.pages import detail, plugin, plugins
 from provider_console.tui.pages.frame import SHORT
+from provider_console.tui.screens.filtered import FilteredScreen
 from provider_console.tui.screens.plugin import PluginPage, PluginScreen
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
@@ -23,7 +24,7 @@ _FRAME: Final = 3
 """Rows of the navigation and of the keys."""
 
 
-class PluginsScreen(PluginScreen):
+class PluginsScreen(FilteredScreen, PluginScreen):
     """Plugins, worst first, and everything about the one that is selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -34,7 +35,6 @@ class PluginsScreen(PluginScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._needle = ""
 
     def body(self) -> ComposeResult:
         """Headline, filter, table, detail."""
@@ -127,19 +127,6 @@ class PluginsScreen(PluginScreen):
         view = self._about()
         if view is not None:
             self.app.push_screen(PluginPage(view.name))
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.query_one(Filter).open()
-
-    def action_unfilter(self) -> None:
-        """Show all plugins."""
-        self.query_one(Filter).action_clear()
-
-    def on_filter_changed(self, message: Filter.Changed) -> None:
-        """Another filter."""
-        self._needle = message.text.strip()
-        self.show()
 
 
 SCREEN = PluginsScreen
