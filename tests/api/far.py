@@ -16,7 +16,7 @@ import httpx
 import trustme
 
 from provider_console.adapters.clock import SystemClock
-from provider_console.adapters.http_body import Body
+from provider_console.adapters.http_wire import Answer
 from provider_console.api.app import Api, api
 from provider_console.api.serve import Address, Stop, serve
 from provider_console.bootstrap import Situation, open_front_end, open_remote, open_service
@@ -126,7 +126,7 @@ class AsgiWire:
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None, target: str
-    ) -> _Call:
+    ) -> Answer:
         """Send one request and wait for the head of its answer."""
         request = httpx.Request(method, url, headers=headers, content=content)
         call = _Call(request, content or b"")
@@ -136,16 +136,12 @@ class AsgiWire:
         except asyncio.CancelledError:
             call.gone.set()
             raise
-        call.status = head["status"]
-        call.body = Body(aiter(call), encoding="", target=target)
-        return call
+        response = httpx.Response(head["status"], headers=head["headers"], stream=call)
+        return Answer(response, target=target)
 
 
-class _Call:
-    """One request to the application, and its answer."""
-
-    status: int
-    body: Body
+class _Call(httpx.AsyncByteStream):
+    """One request to the application, and the body of its answer."""
 
     def __init__(self, request: httpx.Request, content: bytes) -> None:
         self.sent: asyncio.Queue[Any] = asyncio.Queue()

@@ -11,10 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
-from provider_console.adapters.http_body import Body
+from provider_console.adapters.http_wire import Answer
 from provider_console.console.errors import BadRequest, ConsoleError, SecretRefused, Unauthenticated
 from provider_console.console.events import BreakerChanged, Event, Gap
 from provider_console.console.routes import ROUTES
@@ -220,29 +221,24 @@ class _Wire:
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None, target: str
-    ) -> _Answer:
+    ) -> Answer:
         self.headers.append(headers)
         self.sent.append(content or b"")
         answer = self.answers.pop(0)
         if isinstance(answer, TransportError):
             raise answer
         status, body = answer
-        return _Answer(status, Body(_halves(body), encoding="", target=target))
+        return Answer(httpx.Response(status, stream=_Body(body)), target=target)
 
 
-class _Answer:
-    def __init__(self, status: int, body: Body) -> None:
-        self.status = status
-        self.body = body
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
 
-    async def aclose(self) -> None:
-        """There is no connection."""
-
-
-async def _halves(content: bytes) -> AsyncIterator[bytes]:
-    middle = len(content) // 2
-    yield content[:middle]
-    yield content[middle:]
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        middle = len(self._content) // 2
+        yield self._content[:middle]
+        yield self._content[middle:]
 
 
 def console(wire: _Wire, clock: _Clock | None = None) -> Any:
