@@ -249,7 +249,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "engine/fallback.py",
         "            or failure.never_left\n",
         "            or failure.never_left\n            or failure.error_class is ErrorClass.TIMEOUT\n",
-        seeds=(3,),
+        seeds=(20,),
     ),
     Mutant(
         "one attempt too many",

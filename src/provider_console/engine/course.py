@@ -10,7 +10,9 @@ from typing import Final
 
 import msgspec
 
+from provider_console.console.views import Excluded, PlanEntry, ScoreView
 from provider_console.core.decide import Choice, Decision
+from provider_console.core.scoring import Score
 from provider_console.core.settings import Limits, Settings, limits
 from provider_console.sdk.operation import Operation, OperationKind, RetryPolicy
 
@@ -31,12 +33,17 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 class Course(msgspec.Struct, frozen=True):
-    """A whole way: the plan of a decision as far as an operation goes, a stop for each of it, within `bounds`."""
+    """A whole way: the plan of a decision as far as an operation goes, a stop for each of it, within `bounds`.
+
+    `entries` and `left_out` are the same for front ends: they stand in the report of every execution on this course.
+    """
 
     decision: Decision
     bounds: Limits
     plan: tuple[Choice, ...]
     stops: tuple[Stop, ...]
+    entries: tuple[PlanEntry, ...]
+    left_out: tuple[Excluded, ...]
 
 
 def chart(decision: Decision, bounds: Limits) -> Course:
@@ -53,6 +60,35 @@ def chart(decision: Decision, bounds: Limits) -> Course:
             for place, choice in enumerate(plan)
             for later in (len(plan) - place - 1,)
         ),
+        tuple(plan_entry(choice) for choice in plan),
+        excluded(decision),
+    )
+
+
+def plan_entry(choice: Choice) -> PlanEntry:
+    """A place in the plan as a front end sees it."""
+    candidate = choice.candidate
+    return PlanEntry(
+        provider=candidate.provider.id,
+        rank=choice.rank,
+        score=score_view(candidate.score),
+        breaker=candidate.breaker,
+        why=choice.why,
+    )
+
+
+def excluded(decision: Decision) -> tuple[Excluded, ...]:
+    """Everyone a decision left out, as a front end sees it."""
+    return tuple(Excluded(provider=out.candidate.provider.id, reason=out.reason) for out in decision.excluded)
+
+
+def score_view(score: Score) -> ScoreView:
+    """A score rounded to a tenth."""
+    return ScoreView(
+        total=round(score.total, 1),
+        base=round(score.base, 1),
+        response=round(score.response, 1),
+        reliability=round(score.reliability, 1),
     )
 
 

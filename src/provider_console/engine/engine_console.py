@@ -56,6 +56,7 @@ from provider_console.core.text import clean_text
 from provider_console.engine import history_desk
 from provider_console.engine.alert_desk import alert_view, rule_views
 from provider_console.engine.caller import ProviderHandle
+from provider_console.engine.course import excluded, plan_entry
 from provider_console.engine.coverage_desk import coverage_entries
 from provider_console.engine.doctor import examine
 from provider_console.engine.engine import Engine
@@ -66,7 +67,7 @@ from provider_console.engine.portraits import SORTS, analytics_view, provider_vi
 from provider_console.engine.setting_changes import diff_of
 from provider_console.engine.standing import category_medians
 from provider_console.engine.streams import stream
-from provider_console.engine.trace import Execution, excluded, plan_entry
+from provider_console.engine.trace import Execution
 from provider_console.sdk.operation import Chunk, Operation, RetryPolicy
 from provider_console.sdk.provider import Provider
 from provider_console.sdk.secret import Secret

@@ -90,8 +90,7 @@ class Executor:
             if operation.wait and not course.plan:
                 course = await self._reopened(execution, course)
                 now = self._now()
-            execution.decision = course.decision
-            execution.plan = course.plan
+            execution.course = course
             if self._bus.listening:
                 self._bus.tell(_started, execution)
             if not course.plan:

@@ -21,10 +21,10 @@ from provider_console.console.views import (
 from provider_console.core.scoring import wilson
 from provider_console.core.settings import Settings
 from provider_console.core.window import merge_figures
+from provider_console.engine.course import score_view
 from provider_console.engine.hints import first_try
 from provider_console.engine.lane import Lane
 from provider_console.engine.standing import category_medians, lane_score, state_of, usual_median
-from provider_console.engine.trace import score_view
 from provider_console.sdk.context import CredentialInfo
 
 _WORST_FIRST: Final = {

@@ -11,18 +11,15 @@ import msgspec
 
 from provider_console.console.views import (
     AttemptView,
-    Excluded,
     ExecutionReport,
     ExecutionStatus,
     Left,
-    PlanEntry,
-    ScoreView,
     iso,
 )
 from provider_console.core.classify import Failure
 from provider_console.core.decide import Choice, Decision
 from provider_console.core.ports import AttemptRow
-from provider_console.core.scoring import Score
+from provider_console.engine.course import Course
 from provider_console.engine.timers import Timed
 from provider_console.sdk.operation import Chunk, Operation, Result
 from provider_console.sdk.provider import Cost
@@ -67,8 +64,8 @@ class Execution(Timed, eq=False):
     sink: Sink | None
     """Where the content of a stream goes, while the execution runs."""
     deadline: float = math.inf
-    decision: Decision | None = None
-    plan: tuple[Choice, ...] = ()
+    course: Course | None = None
+    """None where it ended before anything was decided."""
     status: ExecutionStatus = "failed"
     result: Any = None
     provider: str | None = None
@@ -99,6 +96,16 @@ class Execution(Timed, eq=False):
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("id", self.id), ("status", self.status)]
 
+    @property
+    def decision(self) -> Decision | None:
+        """What was decided for it."""
+        return None if self.course is None else self.course.decision
+
+    @property
+    def plan(self) -> tuple[Choice, ...]:
+        """The providers to ask, in order."""
+        return () if self.course is None else self.course.plan
+
     def wall(self, moment: float) -> float:
         """The wall time of a monotonic moment of this execution, by the clock of its start."""
         return self.started_wall + (moment - self.started)
@@ -115,6 +122,7 @@ class Execution(Timed, eq=False):
         return msgspec.structs.replace(known, result=_result(self.result))
 
     def _made(self) -> ExecutionReport:
+        course = self.course
         return ExecutionReport(
             execution_id=self.id,
             operation=self.operation.kind,
@@ -123,10 +131,10 @@ class Execution(Timed, eq=False):
             started_at=iso(self.started_wall),
             elapsed_ms=_ms(self.elapsed_s),
             provider=self.provider,
-            plan=tuple(plan_entry(choice) for choice in self.plan),
+            plan=() if course is None else course.entries,
             attempts=tuple(self.attempt_view(attempt) for attempt in self.attempts),
             left=tuple(Left(provider=provider, reason=reason) for provider, reason in self.left),
-            excluded=excluded(self.decision),
+            excluded=() if course is None else course.left_out,
             budget={"engine": round(self.budget_level, 1)},
             hint=self.hint,
             retry_after_ms=None if self.retry_after_s is None else _ms(self.retry_after_s),
@@ -194,35 +202,6 @@ def price(units: Mapping[str, float], cost: Cost | None) -> float | None:
     outgoing = units.get("outputTokens", 0.0)
     incoming = sum(units.values()) - outgoing
     return (incoming * cost.input + outgoing * cost.output) / 1_000_000
-
-
-def plan_entry(choice: Choice) -> PlanEntry:
-    """A place in the plan as a front end sees it."""
-    candidate = choice.candidate
-    return PlanEntry(
-        provider=candidate.provider.id,
-        rank=choice.rank,
-        score=score_view(candidate.score),
-        breaker=candidate.breaker,
-        why=choice.why,
-    )
-
-
-def excluded(decision: Decision | None) -> tuple[Excluded, ...]:
-    """Everyone a decision left out."""
-    if decision is None:
-        return ()
-    return tuple(Excluded(provider=out.candidate.provider.id, reason=out.reason) for out in decision.excluded)
-
-
-def score_view(score: Score) -> ScoreView:
-    """A score rounded to a tenth."""
-    return ScoreView(
-        total=round(score.total, 1),
-        base=round(score.base, 1),
-        response=round(score.response, 1),
-        reliability=round(score.reliability, 1),
-    )
 
 
 def _ms(seconds: float) -> float:
