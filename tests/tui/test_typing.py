@@ -48,3 +48,55 @@ def test_what_is_pasted_right_after_the_key_that_opens_the_field_goes_into_it(te
     terminal.type("/\x1b[200~provider 042\x1b[201~")
 
     terminal.until("● Provider 042", since=before)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("2n", "Kind"),
+        ("5T", "The trail is empty"),
+        ("5L", "The log is empty"),
+        ("4h", "No version is kept yet"),
+        ("3P", "No request in this period. None in the 1 h before either."),
+        ("5/2dq", "/ 2dq"),
+        ("\x1b[B\x1b[B5T", "The trail is empty"),
+    ],
+)
+def test_a_mode_and_a_key_of_that_mode_typed_in_one_go_reach_the_mode(
+    terminal: PseudoTerminal, keys: str, words: str
+) -> None:
+    before = len(terminal.written)
+    terminal.type(keys)
+
+    terminal.until(words, since=before)
+
+
+def test_through_all_modes_and_back_in_one_write_no_key_is_lost(terminal: PseudoTerminal) -> None:
+    before = len(terminal.written)
+    terminal.type("123456543215T/xyz")
+
+    terminal.until("/ xyz", since=before)
+    assert "The trail is empty" in terminal.text(before)
+
+
+def test_keys_split_anywhere_between_writes_are_the_same_keys(terminal: PseudoTerminal) -> None:
+    before = len(terminal.written)
+    for piece in ("\x1b[B" * 20 + "\x1b[", "B" + "\x1b[A" * 3, "j" * 5 + "k", "/provi", "der", " 0", "2", "1"):
+        terminal.type(piece)
+
+    terminal.until("/ provider 021", since=before)
+    terminal.until("Provider 021", since=before)
+    assert "/ pprovider" not in terminal.text(before)
+
+
+def test_keys_held_down_come_to_as_many_rows(terminal: PseudoTerminal) -> None:
+    for _ in range(60):
+        terminal.type("j")
+        terminal.read(0.005)
+    terminal.type("k" * 20)
+    before = len(terminal.written)
+    terminal.type("\x1b[B")
+    terminal.settle()
+
+    terminal.type("d")
+    terminal.until("Provider 041 is off", since=before)

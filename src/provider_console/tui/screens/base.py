@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual import events
@@ -75,10 +76,10 @@ class ConsoleScreen(Screen[None]):
         event.refresh_styles = False
         self.state = self.app.state  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
 
-    def watch_state(self) -> None:
-        """Show the new state."""
+    def watch_state(self, before: State, after: State) -> None:
+        """Show the new state. A second that passes changes no key."""
         if self.is_mounted:
-            self._show_all()
+            self._show_all(keys=replace(before, now=after.now) != after)
 
     def on_resize(self) -> None:
         """Lay out anew for the size that there is now."""
@@ -90,7 +91,7 @@ class ConsoleScreen(Screen[None]):
         said = f"This terminal is {self.size.width} by {self.size.height}; the console needs {columns} by {rows}."
         return wrap(line(said), width, limit=max(1, height))
 
-    def _show_all(self) -> None:
+    def _show_all(self, *, keys: bool = True) -> None:
         if not self.query(Nav):
             # The program is being left, and what happens meanwhile is still told.
             return
@@ -104,7 +105,8 @@ class ConsoleScreen(Screen[None]):
             marks={"activity": rings(self.state, self.glyphs)},
             notice=notice(self.state, self.glyphs),
         )
-        self.show_keys()
+        if keys:
+            self.show_keys()
         self.show()
 
     # --- keys ---------------------------------------------------------------------------------------------------
