@@ -22,6 +22,8 @@ from typing import Final
 
 from pty_screen import Program
 
+from provider_console.cli.terminal import FRAMES_A_SECOND
+
 P95_MS: Final = 20.0
 APART_S: Final = (0.03, 0.25)
 """From a repaint to the next key."""
@@ -36,6 +38,7 @@ def main() -> int:
     asked = parser.parse_args()
     command = [sys.executable, str(Path(__file__).with_name("repaint_app.py")), str(asked.rows), str(asked.rate)]
     environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environ["TEXTUAL_FPS"] = FRAMES_A_SECOND
     times: list[float] = []
     chance = random.Random(asked.keys)
     with Program(command, environ) as program:
