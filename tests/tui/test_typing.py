@@ -76,7 +76,10 @@ def test_through_all_modes_and_back_in_one_write_no_key_is_lost(terminal: Pseudo
     terminal.type("123456543215T/xyz")
 
     terminal.until("/ xyz", since=before)
-    assert "The trail is empty" in terminal.text(before)
+    terminal.settle()
+    filtered = len(terminal.written)
+    terminal.type("\x1b")
+    terminal.until("The trail is empty", since=filtered)
 
 
 def test_keys_split_anywhere_between_writes_are_the_same_keys(terminal: PseudoTerminal) -> None:
