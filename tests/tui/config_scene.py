@@ -11,7 +11,7 @@ from provider_console.adapters import toml_edit
 from provider_console.adapters.environment import split_key
 from provider_console.adapters.settings_file import revision_of
 from provider_console.adapters.settings_text import Surroundings, read
-from provider_console.adapters.settings_values import values
+from provider_console.adapters.settings_values import tables, values
 from provider_console.console.errors import BadRequest, ConfigurationInvalid, Conflict
 from provider_console.console.views import (
     ConfigImpact,
@@ -20,12 +20,12 @@ from provider_console.console.views import (
     RevisionView,
     SecretBackend,
     SecretView,
-    SettingView,
     TrialView,
     iso,
 )
 from provider_console.core.ports import LoadedSettings, SettingsInvalid
 from provider_console.engine.setting_changes import changes, diff_of
+from provider_console.engine.settings_desk import setting_view, table_view
 from provider_console.sdk.context import SettingsSection
 from provider_console_dynamic_ai.settings import DynamicAISettings
 from provider_console_translation.settings import TranslationSettings
@@ -129,22 +129,8 @@ class ConfigDesk:
             file=FILE,
             problem=self.problem,
             trial=self.trial,
-            settings=tuple(
-                SettingView(
-                    key=each.key,
-                    value=each.value,
-                    default=each.default,
-                    origin=origin(each.key),
-                    unit=each.unit,
-                    allowed=each.allowed,
-                    description=each.description,
-                    type=each.type,
-                    minimum=each.minimum,
-                    maximum=each.maximum,
-                    choices=each.choices,
-                )
-                for each in values(loaded.settings, SECTIONS)
-            ),
+            settings=tuple(setting_view(each, origin(each.key)) for each in values(loaded.settings, SECTIONS)),
+            tables=tuple(map(table_view, tables(SECTIONS))),
         )
 
     def config_text(self) -> tuple[str, str]:
@@ -189,6 +175,11 @@ class ConfigDesk:
             self.trial = TrialView(reason=reason, author="alice", until=iso(NOW + confirm_within_s))
         return self.config()
 
+    def validate_config(self, text: str) -> ConfigView:
+        """See `Console.validate_config`."""
+        self._loaded(text)
+        return self.config()
+
     def confirm_config(self) -> ConfigView:
         """See `Console.confirm_config`."""
         self.trial = None
@@ -217,6 +208,7 @@ class ConfigDesk:
                     "config_impact",
                     "replace_config",
                     "confirm_config",
+                    "validate_config",
                     "revision_text",
                     "restore_config",
                 )

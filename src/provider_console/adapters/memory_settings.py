@@ -11,7 +11,7 @@ from provider_console.adapters import toml_edit
 from provider_console.adapters.environment import split_key
 from provider_console.adapters.settings_file import revision_of
 from provider_console.adapters.settings_text import Surroundings, read
-from provider_console.adapters.settings_values import values
+from provider_console.adapters.settings_values import tables, values
 from provider_console.core.ports import (
     Clock,
     LoadedSettings,
@@ -19,6 +19,7 @@ from provider_console.core.ports import (
     SettingsConflict,
     SettingsInvalid,
     SettingsProblem,
+    SettingTable,
     SettingValue,
 )
 from provider_console.core.settings import Settings
@@ -67,6 +68,10 @@ class MemorySettings:
     def values(self, loaded: LoadedSettings, sections: Sequence[SettingsSection]) -> Sequence[SettingValue]:
         """Every setting in force by its dotted key."""
         return values(loaded.settings, sections)
+
+    def tables(self, sections: Sequence[SettingsSection]) -> Sequence[SettingTable]:
+        """Every kind of table of which there may be any number."""
+        return tables(sections)
 
     async def changed(self) -> bool:
         """Whether it differs from what `load` last read."""

@@ -104,7 +104,7 @@ def expected(kind: inspect.Type, default: object = None) -> str:
             return _number(bare) + (f" {peeled.unit}" if peeled.unit else "")
         case inspect.UnionType():
             return " or ".join(expected(member) for member in bare.types)
-    items = _items(bare)
+    items = items_of(bare)
     if items is not None:
         inner = peel(items).kind
         plural = _PLURALS.get(type(inner))
@@ -157,7 +157,8 @@ def _choices(kind: inspect.LiteralType | inspect.EnumType) -> tuple[str | int, .
     return tuple(member.value for member in kind.cls)
 
 
-def _items(kind: inspect.Type) -> inspect.Type | None:
+def items_of(kind: inspect.Type) -> inspect.Type | None:
+    """What a list is of; None for what is no list."""
     if isinstance(kind, inspect.ListType | inspect.VarTupleType | inspect.SetType | inspect.FrozenSetType):
         return kind.item_type
     return None
@@ -197,7 +198,7 @@ def _described(kind: inspect.Type, key: str, *, depth: int) -> Iterator[SettingI
     elif isinstance(bare, inspect.DictType):
         yield from _described(bare.value_type, f"{key}.NAME", depth=depth + 1)
     else:
-        items = _items(bare)
+        items = items_of(bare)
         if items is not None:
             yield from _described(items, f"{key}[]", depth=depth + 1)
 
@@ -207,7 +208,7 @@ def opens(kind: inspect.Type) -> bool:
     bare = peel(kind).kind
     if isinstance(bare, inspect.StructType):
         return True
-    inner = bare.value_type if isinstance(bare, inspect.DictType) else _items(bare)
+    inner = bare.value_type if isinstance(bare, inspect.DictType) else items_of(bare)
     return inner is not None and opens(inner)
 
 
@@ -237,7 +238,7 @@ def info_of(field: inspect.Field, key: str) -> SettingInfo:
 def _type(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.LiteralType | inspect.EnumType):
         return "choice"
-    items = _items(kind)
+    items = items_of(kind)
     if items is not None:
         return expected(kind).removeprefix("a ")
     simple: Mapping[type, str] = {

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from provider_console.adapters.settings_schema import expected, info_of, kinds, opens, peel
-from provider_console.core.ports import SettingValue
+from provider_console.adapters.settings_schema import default_of, expected, info_of, items_of, kinds, opens, peel
+from provider_console.core.ports import SettingTable, SettingValue
 from provider_console.core.settings import TABLES, Settings
 from provider_console.sdk.context import SettingsSection
 
@@ -40,6 +40,35 @@ def _values(kind: inspect.Type, key: str, value: Any) -> Iterator[SettingValue]:
         yield SettingValue(
             key=key, value=msgspec.to_builtins(value, enc_hook=str), default=[], unit=None, allowed=expected(kind)
         )
+
+
+def tables(sections: Sequence[SettingsSection]) -> list[SettingTable]:
+    """Every kind of table of which there may be any number, in the order of the types."""
+    return [table for name, kind in kinds(sections).items() for table in _tables(kind, name)]
+
+
+def _tables(kind: inspect.Type, key: str) -> Iterator[SettingTable]:
+    bare = peel(kind).kind
+    if not isinstance(bare, inspect.StructType):
+        return
+    for field in bare.fields:
+        name, inner = f"{key}.{field.encode_name}", peel(field.type).kind
+        items = inner.value_type if isinstance(inner, inspect.DictType) else items_of(inner)
+        if items is None:
+            yield from _tables(inner, name)
+        elif opens(items):
+            fields = tuple(_fields(items, ""))
+            yield SettingTable(key=name, named=isinstance(inner, inspect.DictType), fields=fields)
+
+
+def _fields(kind: inspect.Type, key: str) -> Iterator[SettingValue]:
+    bare = peel(kind).kind
+    for field in bare.fields if isinstance(bare, inspect.StructType) else ():
+        name = f"{key}{field.encode_name}"
+        if opens(field.type):
+            yield from _fields(field.type, f"{name}.")
+        else:
+            yield _value(field, name, None if field.required else default_of(field))
 
 
 def _value(field: inspect.Field, key: str, value: Any) -> SettingValue:

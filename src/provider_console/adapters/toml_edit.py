@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any
+from difflib import SequenceMatcher
+from typing import Any, TypeGuard
 
+import msgspec
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Table
+from tomlkit.items import AoT, Table
 
 from provider_console.adapters.settings_schema import dotted
 from provider_console.adapters.settings_text import parse
@@ -30,12 +32,21 @@ def edited(text: str, path: tuple[str, ...], value: object, *, file: str) -> str
         document = tomlkit.parse(text)
         _apply(document, path, value)
         after = tomlkit.dumps(document)
-        same = tomllib.loads(after) == wanted
+        # A table that was only there for the one within it goes with that one.
+        same = tomllib.loads(after) in (wanted, _shed(wanted, path[:-1]))
     except (TOMLKitError, tomllib.TOMLDecodeError, ValueError, KeyError) as error:
         raise _refused(file, path, "cannot be changed in place; edit the file by hand") from error
     if not same:  # tomlkit misplaces keys in some tables written out of order
         raise _refused(file, path, "cannot be changed without touching other settings; edit the file by hand")
     return after
+
+
+def _shed(tree: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """The same without the tables on a path that are empty."""
+    if not path or not isinstance(tree.get(path[0]), dict):
+        return tree
+    inner = _shed(tree[path[0]], path[1:])
+    return {name: inner if name == path[0] else each for name, each in tree.items() if inner or name != path[0]}
 
 
 def _refused(file: str, path: tuple[str, ...], message: str) -> SettingsInvalid:
@@ -82,16 +93,56 @@ def _apply(document: MutableMapping[str, Any], path: tuple[str, ...], value: obj
         step = step[part]
     if value is None:
         del step[path[-1]]
+    elif _are_tables(value) and isinstance(step, tomlkit.TOMLDocument | Table):
+        if not isinstance(step.get(path[-1]), AoT):
+            step[path[-1]] = tomlkit.aot()
+        _fit(step[path[-1]], value)
     elif isinstance(value, Mapping) and isinstance(step, tomlkit.TOMLDocument | Table):
-        table = tomlkit.table()
-        for key, inner in value.items():
-            if inner is not None:
-                table.add(str(key), tomlkit.item(_bare(inner)))
-        step[path[-1]] = table
+        step[path[-1]] = _table(value)
     elif path[-1] in step and not isinstance(value, Mapping | list | tuple):
         step[path[-1]] = value  # a plain value over a plain value keeps the comment behind it
     else:
         step[path[-1]] = tomlkit.item(_inline(value))
+
+
+def _are_tables(value: object) -> TypeGuard[Sequence[Mapping[str, object]]]:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(each, Mapping) for each in value)
+
+
+def _fit(there: AoT, wanted: Sequence[Mapping[str, object]]) -> None:
+    """Make a list of tables what is wanted; those that stay the same keep their comments, those that change theirs."""
+    before = [msgspec.json.encode(each.unwrap()) for each in there]
+    after = [msgspec.json.encode({key: one for key, one in each.items() if one is not None}) for each in wanted]
+    steps = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    for _tag, first, last, begin, end in reversed(steps):
+        paired = min(last - first, end - begin)
+        for place in reversed(range(first + paired, last)):
+            del there[place]
+        apart = bool(there) and there[-1].as_string().endswith("\n\n")
+        for place in range(begin + paired, end):
+            fresh = _table(wanted[place])
+            if apart:
+                fresh.add(tomlkit.nl())
+            there.insert(first + place - begin, fresh)
+        for place in range(paired if _tag != "equal" else 0):
+            _change(there[first + place], wanted[begin + place])
+
+
+def _change(table: Table, wanted: Mapping[str, object]) -> None:
+    before = table.unwrap()
+    for key in [key for key in before if wanted.get(key) is None]:
+        del table[key]
+    for key, value in wanted.items():
+        if value is not None and (key not in before or before[key] != value):
+            _apply(table, (key,), value)
+
+
+def _table(value: Mapping[str, object]) -> Table:
+    table = tomlkit.table()
+    for key, inner in value.items():
+        if inner is not None:
+            table.add(str(key), tomlkit.item(_bare(inner)))
+    return table
 
 
 def _bare(value: object) -> Any:

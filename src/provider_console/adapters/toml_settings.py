@@ -11,13 +11,14 @@ from provider_console.adapters import toml_edit
 from provider_console.adapters.environment import split_key
 from provider_console.adapters.settings_file import Content, Lock, content_of, replaced, revision_of, stamp_of
 from provider_console.adapters.settings_text import Surroundings, read
-from provider_console.adapters.settings_values import values
+from provider_console.adapters.settings_values import tables, values
 from provider_console.core.ports import (
     Clock,
     LoadedSettings,
     Revision,
     SettingsInvalid,
     SettingsProblem,
+    SettingTable,
     SettingValue,
     StoreUnavailable,
 )
@@ -98,6 +99,10 @@ class TomlSettings:
     def values(self, loaded: LoadedSettings, sections: Sequence[SettingsSection]) -> Sequence[SettingValue]:
         """Every setting in force by its dotted key."""
         return values(loaded.settings, sections)
+
+    def tables(self, sections: Sequence[SettingsSection]) -> Sequence[SettingTable]:
+        """Every kind of table of which there may be any number."""
+        return tables(sections)
 
     async def changed(self) -> bool:
         """Whether the file differs from what `load` last read; a stat where nothing happened."""

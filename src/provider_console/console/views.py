@@ -387,6 +387,17 @@ class SettingView(View, frozen=True, kw_only=True):
     choices: tuple[str | int, ...] = ()
 
 
+class TableView(View, frozen=True, kw_only=True):
+    """Tables of which there may be any number, like `alerts.rules`: by name where they are `named`, else a list.
+
+    `fields` are the settings of one of them, by their keys within it.
+    """
+
+    key: str
+    named: bool
+    fields: tuple[SettingView, ...]
+
+
 class TrialView(View, frozen=True, kw_only=True):
     """A change that is in force until a moment, and taken back then unless somebody confirms it."""
 
@@ -426,6 +437,7 @@ class ConfigView(View, frozen=True, kw_only=True):
     revision: str
     file: str
     settings: tuple[SettingView, ...]
+    tables: tuple[TableView, ...] = ()
     problem: str | None = None
     warnings: tuple[str, ...] = ()
     trial: TrialView | None = None

@@ -696,6 +696,17 @@ class SettingValue(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[str | int, ...] = ()
 
 
+class SettingTable(msgspec.Struct, frozen=True, kw_only=True):
+    """Tables of which there may be any number: each by its name where they are `named`, else one after the other.
+
+    `fields` are the settings of one of them, by their keys within it, with their defaults as values.
+    """
+
+    key: str
+    named: bool
+    fields: tuple[SettingValue, ...]
+
+
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """One version of the configuration. `text` is the whole file."""
 
@@ -721,6 +732,10 @@ class SettingsStore(Protocol):
 
     def values(self, loaded: LoadedSettings, sections: Sequence[SettingsSection]) -> Sequence[SettingValue]:
         """Every setting in force by its dotted key."""
+        ...
+
+    def tables(self, sections: Sequence[SettingsSection]) -> Sequence[SettingTable]:
+        """Every kind of table of which there may be any number."""
         ...
 
     async def changed(self) -> bool:

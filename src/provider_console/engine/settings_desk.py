@@ -17,7 +17,7 @@ from provider_console.console.errors import (
     StorageUnavailable,
 )
 from provider_console.console.events import SettingsRejected, SettingsReloaded
-from provider_console.console.views import ConfigView, RevisionView, SettingChange, SettingView, iso
+from provider_console.console.views import ConfigView, RevisionView, SettingChange, SettingView, TableView, iso
 from provider_console.core.ports import (
     Clock,
     LoadedSettings,
@@ -25,6 +25,8 @@ from provider_console.core.ports import (
     SettingsConflict,
     SettingsInvalid,
     SettingsStore,
+    SettingTable,
+    SettingValue,
     StoreUnavailable,
 )
 from provider_console.core.settings import Settings
@@ -303,25 +305,36 @@ class SettingsDesk:
             revision=loaded.settings.revision,
             file=self._file,
             settings=tuple(
-                SettingView(
-                    key=info.key,
-                    value=info.value,
-                    default=info.default,
-                    origin=_origin(loaded, info.key),
-                    unit=info.unit,
-                    allowed=info.allowed,
-                    description=info.description,
-                    type=info.type,
-                    minimum=info.minimum,
-                    maximum=info.maximum,
-                    choices=info.choices,
-                )
-                for info in self._store.values(loaded, self._sections)
+                setting_view(info, _origin(loaded, info.key)) for info in self._store.values(loaded, self._sections)
             ),
+            tables=tuple(map(table_view, self._store.tables(self._sections))),
             problem=self.problem,
             warnings=(*loaded.warnings, *(self.waiting if loaded is self._loaded else ())),
             trial=self.trials.view,
         )
+
+
+def setting_view(info: SettingValue, origin: str) -> SettingView:
+    """A setting as a front end sees it."""
+    return SettingView(
+        key=info.key,
+        value=info.value,
+        default=info.default,
+        origin=origin,
+        unit=info.unit,
+        allowed=info.allowed,
+        description=info.description,
+        type=info.type,
+        minimum=info.minimum,
+        maximum=info.maximum,
+        choices=info.choices,
+    )
+
+
+def table_view(table: SettingTable) -> TableView:
+    """A kind of table as a front end sees it."""
+    fields = tuple(setting_view(info, "default") for info in table.fields)
+    return TableView(key=table.key, named=table.named, fields=fields)
 
 
 def _refused(error: SettingsInvalid, key: str) -> ConsoleError:

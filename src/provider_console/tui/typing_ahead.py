@@ -13,6 +13,7 @@ from textual import events
 from textual.app import App
 from textual.message import Message
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Input
 
 MOVES: Final = frozenset({"up", "down", "left", "right", "pageup", "pagedown", "home", "end", "backspace", "delete"})
@@ -36,6 +37,8 @@ class TypingAhead(App[None]):
         self._ahead: deque[events.Key | events.Paste] = deque()
         self._under_way = False
         self._gone: Timer | None = None
+        self._target: Widget | None = None
+        """What has the key that is under way."""
 
     async def on_event(self, event: events.Event) -> None:
         """Hand out an event, a key in its turn."""
@@ -60,7 +63,7 @@ class TypingAhead(App[None]):
             await super().on_event(event)
             return
         self._under_way = True
-        target = self.focused or self.screen
+        target = self._target = self.focused or self.screen
         await super().on_event(event)
         if not target.post_message(KeyHandled()):
             self.call_later(self._next_keys)
@@ -68,8 +71,10 @@ class TypingAhead(App[None]):
             self._watch()
 
     def _watch(self) -> None:
-        """What waits goes on after a time, whatever became of the key before."""
-        if self._gone is None:
+        """What waits goes on after a time, whatever became of the key before; at once where what had it is gone."""
+        if self._target is not None and not self._target.is_attached:
+            self.call_later(self._next_keys)
+        elif self._gone is None:
             self._gone = self.set_timer(PATIENCE_S, self._next_keys)
 
     def on_key_handled(self) -> None:

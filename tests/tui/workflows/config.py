@@ -26,6 +26,7 @@ from provider_console.testing.workflow import (
     together,
 )
 from provider_console.tui.app import ConsoleApp
+from provider_console.tui.state import State
 
 
 def app(**more: Any) -> ConsoleApp:
@@ -108,6 +109,45 @@ SAVE: Final = Workflow(
         press("s"),
         expect("it is in force", lambda state: state.config.settings[0].value == 3),
         _holds("max_retries = 3                # attempts a provider"),
+        see_no("not saved"),
+    ],
+)
+
+
+def _has_both(state: State) -> bool:
+    keys = () if state.config is None else [each.key for each in state.config.settings]
+    return {"translation.providers.deepl.driver", "translation.providers.libretranslate.driver"} <= {*keys}
+
+
+TABLES: Final = Workflow(
+    "providers are removed and made anew in a form",
+    [
+        OPEN,
+        press("left", *["down"] * 10, "n"),
+        see("2 tables in translation.", "driver deepl", "new provider"),
+        expect("nothing was saved", _has_both),
+        snapshot("config-tables-120x40-dark"),
+        press("delete"),
+        see("1 table in translation."),
+        press("n"),
+        see("A new provider.", "the protocol it speaks"),
+        enter("deep"),
+        press("tab"),
+        enter("deepl"),
+        press("ctrl+s"),
+        see("2 tables in translation.", "deep  "),
+        press("up", "enter"),
+        see("translation.providers.deep."),
+        expect("nothing was saved", _has_both),
+        snapshot("config-table-120x40-dark"),
+        resize(80, 24),
+        see("translation.providers.deep."),
+        expect("nothing was saved", _has_both),
+        snapshot("config-table-80x24-dark"),
+        press("escape", "escape"),
+        see("2 changes, not saved."),
+        press("ctrl+s", "s"),
+        _holds("[translation.providers.deep]"),
         see_no("not saved"),
     ],
 )
@@ -238,6 +278,6 @@ SECRET: Final = Workflow(
     ],
 )
 ALL: Final = (
-    *((workflow, app) for workflow in (CHANGE, SAVE, SMALL, TWO, TRIAL, THEMES, HISTORY, SECRET)),
+    *((workflow, app) for workflow in (CHANGE, SAVE, TABLES, SMALL, TWO, TRIAL, THEMES, HISTORY, SECRET)),
     (ADMIN, admin),
 )

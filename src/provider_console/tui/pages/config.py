@@ -17,6 +17,7 @@ from provider_console.tui.state import State
 
 SECRETS: Final = "secrets"
 """The section that is no table of the file: credentials by name."""
+REMOVED: Final = "removed"
 DEFAULT: Final = "default"
 WIDE: Final = 180
 """From this width on a setting's description stands in its row."""
@@ -173,9 +174,10 @@ def setting_row(
     refused = state.may("set_config") is not None
     plain = faint if refused else Span
     name = setting.key if whole else setting.key.partition(".")[2]
-    changed = setting.key in unsaved.changes
+    outcome = unsaved.outcome(setting.key)
+    changed = outcome is not ABSENT
     figure = _value(setting, unsaved, muted_all=refused)
-    said = shown(unsaved.changes[setting.key]) if changed else shown(setting.value)
+    said = shown(outcome) if changed else shown(setting.value)
     room = value - 2 - min(len(name), 26) - 2
     cells = [left(2, head(name) if selected else plain(name), width=max(26, value - 3 - len(said)))]
     if changed and room >= len(said) + 8 + len(shown(setting.value)):
@@ -193,9 +195,10 @@ def setting_row(
 
 
 def _value(setting: SettingView, unsaved: Unsaved, *, muted_all: bool) -> Line:
-    if setting.key in unsaved.changes:
-        value = unsaved.changes[setting.key]
-        said = shown(setting.default) if value is None else shown(value)
+    value = unsaved.outcome(setting.key)
+    if value is not ABSENT:
+        gone = unsaved.changed_by(setting.key) != setting.key
+        said = REMOVED if gone else shown(setting.default) if value is None else shown(value)
         return line(Span(said, "accent", bold=True, underline=True))
     said = shown(setting.value)
     if muted_all or setting.value in (None, "", [], (), {}):

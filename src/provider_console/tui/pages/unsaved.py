@@ -81,6 +81,30 @@ class Unsaved:
             else Unsaved()
         )
 
+    def with_tables(self, made: Mapping[str, Any], base: Written) -> Unsaved:
+        """Whole tables, lists of them or parts set or removed: what was changed beneath them before is forgotten."""
+        base = self.base if self.changes else base
+        under = tuple(f"{one}." for one in made)
+        changes = {key: value for key, value in self.changes.items() if not f"{key}.".startswith(under)}
+        for key, value in made.items():
+            there = base.value(key)
+            unchanged = value is None if there is ABSENT else same(value, there)
+            if not unchanged:
+                changes[key] = value
+        return Unsaved(MappingProxyType(changes), base) if changes else Unsaved()
+
+    def outcome(self, key: str) -> Any:
+        """What a changed setting would be; `ABSENT` where it is not changed. None: it, or the table it is in, goes."""
+        if key in self.changes:
+            return self.changes[key]
+        return None if self.changed_by(key) else ABSENT
+
+    def changed_by(self, key: str) -> str | None:
+        """The change that a setting is part of: its own, or that of a table it is in."""
+        while key and key not in self.changes:
+            key = key.rpartition(".")[0]
+        return key or None
+
     def found(self, text: str, impact: ConfigImpact) -> Unsaved:
         """The same, with what it makes of the file."""
         return replace(self, text=text, impact=impact, problem=None)

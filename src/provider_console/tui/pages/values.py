@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from provider_console.console.views import SettingView
+from provider_console.tui.pages.words import plural
 
 UNSET: Final = "unset"
 """The choice that leaves an optional setting out."""
@@ -50,6 +51,8 @@ def shown(value: Any) -> str:
         return "none"
     if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
         return ", ".join(value)
+    if isinstance(value, list | tuple) and all(isinstance(each, dict) for each in value):
+        return plural(len(value), "table")
     return msgspec.json.encode(value).decode()
 
 

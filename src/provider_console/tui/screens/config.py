@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -14,7 +14,7 @@ from textual.widgets import Input
 from provider_console.console.errors import BadRequest, ConfigurationInvalid
 from provider_console.console.views import SecretView, SettingView
 from provider_console.tui.ink import BLANK, Line, Span, left, line, muted, row
-from provider_console.tui.pages import config, secrets
+from provider_console.tui.pages import config, secrets, tables
 from provider_console.tui.pages.unsaved import Unsaved, Written
 from provider_console.tui.pages.values import Mistyped, allowed, editable, read, same, shown, typed_of, words_of
 from provider_console.tui.screens.filtered import FilteredScreen
@@ -43,6 +43,7 @@ class ConfigScreen(FilteredScreen, SecretsScreen):
         Binding("escape", "leave", "put back", key_display="esc", tooltip="leave the field; clear the filter"),
         Binding("ctrl+s", "review", "save", key_display="ctrl+s", tooltip="look at every change, and save or discard"),
         Binding("e", "edit_file", "editor", tooltip="the file in your editor (VISUAL, EDITOR), then the review"),
+        Binding("n", "tables", "tables", tooltip="alert rules, providers, catalogues: new, changed, removed"),
         Binding("u", "unset", "default", tooltip="take the selected setting out of the file"),
         Binding("z", "put_back", "put back", tooltip="forget what was typed for the selected setting"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show the settings of all sections that match"),
@@ -249,7 +250,8 @@ class ConfigScreen(FilteredScreen, SecretsScreen):
             (action in OF_SECRETS and self.secret is None)
             or (action in ("edit", "unset") and self._shows_secrets)
             or (action == "review" and not self.unsaved)
-            or (action == "put_back" and (setting is None or setting.key not in self.unsaved.changes))
+            or (action == "tables" and not tables.kinds(self.state.config, self._tables_of(setting)))
+            or (action == "put_back" and (setting is None or self.unsaved.changed_by(setting.key) is None))
         ):
             return False
         if action == "leave":
@@ -284,9 +286,27 @@ class ConfigScreen(FilteredScreen, SecretsScreen):
         if self._sections.has_focus:
             self._settings.focus()
         elif setting is not None and not editable(setting):
-            self.tell(f"{setting.key} is a list of tables; change it in the file", well=False)
+            self.action_tables()
         elif setting is not None and not self._is_text():
             self._open_field(setting)
+
+    def action_tables(self) -> None:
+        """The tables of the section of which there may be any number."""
+        from provider_console.tui.screens.tables import Changing, TablesScreen
+
+        setting = self.selected
+        section = self._tables_of(setting)
+        if not self._is_text():
+            changing = Changing(lambda: self.unsaved, lambda: self._written, self._change_tables)
+            at = "" if setting is None else setting.key
+            self.app.push_screen(TablesScreen(section, changing, at=at))
+
+    def _tables_of(self, setting: SettingView | None) -> str:
+        return setting.key.partition(".")[0] if self._needle and setting is not None else self._section
+
+    def _change_tables(self, made: Mapping[str, Any]) -> None:
+        self.unsaved = self.unsaved.with_tables(made, self._written)
+        self._recount()
 
     def _is_text(self) -> bool:
         """Whether a whole text waits to be saved, which is said: a single setting cannot be changed beside it."""
@@ -445,7 +465,7 @@ class ConfigScreen(FilteredScreen, SecretsScreen):
         """Forget the change of the selected setting."""
         setting = self.selected
         if setting is not None:
-            self.unsaved = self.unsaved.without(setting.key)
+            self.unsaved = self.unsaved.without(self.unsaved.changed_by(setting.key) or "")
             self._recount()
             self.show()
             self.show_keys()
