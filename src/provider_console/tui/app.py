@@ -20,7 +20,8 @@ from textual.screen import Screen
 
 from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
-from provider_console.console.words import did_you_mean
+from provider_console.console.events import SettingsTakenBack
+from provider_console.console.words import clean_text, did_you_mean
 from provider_console.tui.first_frame import FirstFrame
 from provider_console.tui.keymap import TITLES
 from provider_console.tui.link import Clock, Drafts, Link, Opener, Preview, Sandbox
@@ -40,6 +41,8 @@ SHEETS: Final = [
     *(Path(__file__).with_name("screens") / f"{name}.tcss" for name in _OF_SCREENS.split()),
 ]
 """The rules of all screens: with rules that come with a screen, all that is shown would be styled anew."""
+TAKEN_BACK_S: Final = 30.0
+"""How long it is said that a change on trial was taken back: nobody may have been looking."""
 LOOK_S: Final = 1.0
 """How often the folders of themes are looked at."""
 LEISURE_S: Final = 0.2
@@ -199,6 +202,9 @@ class ConsoleApp(TypingAhead):
         if not self._told:
             self._told = True
             self.post_message(StateChanged())
+        if isinstance(change, SettingsTakenBack):
+            said = clean_text(f"{change.reason} was taken back: {change.why}")
+            self.notify(said, severity="warning", timeout=TAKEN_BACK_S, markup=False)
 
     def on_state_changed(self) -> None:
         """Hand the state to what is shown, and follow the settings of how it is shown."""
