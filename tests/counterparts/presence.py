@@ -28,6 +28,10 @@ COUNTERPARTS: Final[Mapping[str, Counterpart]] = {
         ("apertium-apy", "/usr/share/apertium/modes/eng-spa.mode"),
         "apt-get install --no-install-recommends apertium-apy apertium-eng-spa",
     ),
+    "prometheus": Counterpart(
+        ("prometheus", "promtool"),
+        "apt-get install --no-install-recommends prometheus",
+    ),
     "secret-service": Counterpart(
         ("dbus-run-session", "gnome-keyring-daemon"),
         "apt-get install --no-install-recommends gnome-keyring dbus",
