@@ -28,6 +28,7 @@ from provider_console.adapters.places import Places
 from provider_console.adapters.redaction import Redactor
 from provider_console.adapters.resolver import PinnedResolver, SystemLookup
 from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
+from provider_console.adapters.telemetry import TraceExport
 from provider_console.adapters.toml_settings import TomlSettings
 from provider_console.adapters.user import os_user
 from provider_console.console.access import Identity, Role, guarded, role_of
@@ -251,6 +252,13 @@ async def _engine(
                 http=http,
             ),
         )
+        telemetry = TraceExport(
+            lambda: live[0].settings() if live else loaded.settings,
+            http=http,
+            secrets=secrets,
+            clock=clock,
+            rng=random.Random(),  # noqa: S311 - jitter, no cryptography
+        )
         parts = Parts(
             clock=clock,
             rng=random.Random(),  # noqa: S311 - jitter, no cryptography
@@ -270,6 +278,7 @@ async def _engine(
             author=os_user(),
             redact=redactor.redact,
             journal=journal,
+            telemetry=telemetry,
             tokens=lambda: _token_parts(
                 lambda: (live[0].settings() if live else loaded.settings).api,
                 secrets=secrets,

@@ -18,6 +18,14 @@ SERVERS: Final = ("uvicorn", "starlette")
 TERMINAL: Final = ("textual", "rich")
 STORES: Final = ("aiosqlite", "sqlite3", "keyring", "tomlkit")
 TOKENS: Final = ("jwt", "cryptography")
+TRACES: Final = ("opentelemetry", "google.protobuf")
+
+UNSERVED: Final = """operation = await console.operation("chat", {"text": "Hello"})
+        try:
+            await console.execute(operation)
+        except console_errors.NoProvider:
+            print("an execution has ended")"""
+"""An execution that nobody can serve: it is recorded as any other."""
 
 OPEN = """
 import asyncio
@@ -77,6 +85,12 @@ CASES: Final = [
         "an open console",
         OPEN.format(background=False, work="await console.providers(include_inactive=True)"),
         (*HTTP, *SERVERS, *TERMINAL, *TOKENS, "provider_console.sandbox", "provider_console.api"),
+    ),
+    (
+        "an execution that no collector is to hear of",
+        "import provider_console.console.errors as console_errors"
+        + OPEN.replace("{background}", "False").replace("{work}", UNSERVED),
+        (*SERVERS, *TERMINAL, *TRACES),
     ),
     (
         "an open console that watches",

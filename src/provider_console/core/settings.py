@@ -220,6 +220,30 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     level: Annotated[Literal["debug", "info", "warning"], Meta(description="the least that is logged")] = "info"
 
 
+class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[telemetry]`: where executions are sent as OpenTelemetry traces."""
+
+    endpoint: Annotated[
+        str,
+        Meta(
+            max_length=2048,
+            description="where traces are sent (OTLP over HTTP), like http://127.0.0.1:4318/v1/traces; empty: nowhere",
+        ),
+    ] = ""
+    network: Annotated[Literal["global", "private", "loopback"], Meta(description="where that address may be")] = (
+        "global"
+    )
+    credential: Annotated[
+        str, Meta(max_length=128, description="the name of a credential with the whole value of the header, or empty")
+    ] = ""
+    header: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}$", description="the header that shows that credential")
+    ] = "authorization"
+    service_name: Annotated[
+        str, Meta(min_length=1, max_length=128, description="what this console is called in traces")
+    ] = "provider-console"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of one moment. `access` None: no table, the OS user is super admin.
 
@@ -236,6 +260,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkSettings = NetworkSettings()
     appearance: AppearanceSettings = AppearanceSettings()
     alerts: AlertsSettings = AlertsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     log: LogSettings = LogSettings()
     sections: Mapping[str, Any] = {}
     revision: str = ""
@@ -251,6 +276,7 @@ TABLES: Final[Mapping[str, type[msgspec.Struct]]] = {
     "network": NetworkSettings,
     "appearance": AppearanceSettings,
     "alerts": AlertsSettings,
+    "telemetry": TelemetrySettings,
     "log": LogSettings,
 }
 

@@ -57,6 +57,7 @@ async def machine_findings(engine: Engine) -> Sequence[Finding]:
         _plugins(engine),
         await _alerts(engine),
         await _network(engine),
+        await _traces(engine),
     ]
 
 
@@ -218,3 +219,13 @@ async def _network(engine: Engine) -> Finding:
         evidence = f"network.ca_file names {file}, which cannot be read"
         return bad("authorities", evidence, f"{PROGRAM} config set network.ca_file --unset")
     return ok("authorities", f"those of {file} as well" if file else "the usual ones")
+
+
+async def _traces(engine: Engine) -> Finding:
+    telemetry, endpoint = engine.parts.telemetry, engine.settings().telemetry.endpoint
+    if telemetry is None or not telemetry.wanted:
+        return ok("traces", "executions are sent nowhere, as you wish")
+    trouble = await telemetry.check()
+    if trouble is not None:
+        return bad("traces", f"executions cannot be sent to {endpoint}: {trouble.problem}", trouble.command)
+    return ok("traces", f"executions are sent to {endpoint}")

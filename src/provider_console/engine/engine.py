@@ -19,6 +19,7 @@ from provider_console.core.period import Span
 from provider_console.core.ports import (
     AuditStore,
     Bell,
+    CheckRow,
     Clock,
     HttpFactory,
     Ids,
@@ -29,6 +30,7 @@ from provider_console.core.ports import (
     SecretStore,
     SettingsStore,
     StoreUnavailable,
+    Telemetry,
     TokenSigner,
     TokenStore,
     UsageStore,
@@ -59,6 +61,7 @@ from provider_console.engine.sorter import Sorter
 from provider_console.engine.standing import SLOW_SAMPLES
 from provider_console.engine.stored_checks import StoredChecks
 from provider_console.engine.token_desk import TokenDesk, Trusted
+from provider_console.engine.trace import Execution
 from provider_console.engine.trial_desk import Condition, TrialDesk
 from provider_console.sdk.errors import ErrorClass
 
@@ -85,7 +88,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     `problem` says why the configuration file is not what is in force, `notices` are sentences from the start.
     `journal` has the newest lines of the log, where anybody keeps them.
-    `tokens` makes what access tokens need, when they are first asked for; without it the console issues none."""
+    `tokens` makes what access tokens need, when they are first asked for; without it the console issues none.
+    `telemetry` is told of each execution that has ended."""
 
     clock: Clock
     rng: random.Random
@@ -107,6 +111,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...] = ()
     tokens: Callable[[], TokenParts] | None = None
     journal: Journal | None = None
+    telemetry: Telemetry | None = None
 
 
 class Engine:
@@ -138,7 +143,7 @@ class Engine:
         )
         window_s = parts.loaded.settings.health.performance_window / 1000
         self.recollection = Recollection(parts.clock, window_s=window_s)
-        self.recorder = Recorder(parts.usage, clock=parts.clock, bus=self.bus, remember=self.recollection.note)
+        self.recorder = Recorder(parts.usage, clock=parts.clock, bus=self.bus, remember=self._remember)
         self.catalog = Catalog(
             plugins=parts.plugins,
             settings=self.settings,
@@ -251,6 +256,8 @@ class Engine:
         if parts.plugins.listens:
             self.bus.tap(parts.plugins.notify)
         self.lifecycle.start(self.recorder.run(), "recorder")
+        if parts.telemetry is not None:
+            self.lifecycle.start(parts.telemetry.run(), "telemetry")
         await self.catalog.refresh()
         try:
             await self._recall()
@@ -361,6 +368,12 @@ class Engine:
         error_class = checks[-1].error_class if checks else None
         return first_action(rule, seen, error_class=error_class, section=section, language=language)
 
+    def _remember(self, moment: Execution | CheckRow) -> None:
+        self.recollection.note(moment)
+        telemetry = self.parts.telemetry
+        if telemetry is not None and isinstance(moment, Execution) and telemetry.wanted:
+            telemetry.note(moment.traced())
+
     def _order_changed(self) -> None:
         self.planner.invalidate()
 
@@ -374,6 +387,8 @@ class Engine:
         self.caller.timers.close()
         self.bus.close()
         await self.recorder.flush()
+        if self.parts.telemetry is not None:
+            await self.parts.telemetry.finish()
         try:
             await self.parts.secrets.flush()
         except StoreUnavailable as error:

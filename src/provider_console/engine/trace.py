@@ -18,7 +18,7 @@ from provider_console.console.views import (
 )
 from provider_console.core.classify import Failure
 from provider_console.core.decide import Choice, Decision
-from provider_console.core.ports import AttemptRow
+from provider_console.core.ports import AttemptRow, TracedExecution
 from provider_console.engine.course import Course
 from provider_console.engine.timers import Timed
 from provider_console.sdk.operation import Chunk, Operation, Result
@@ -160,6 +160,21 @@ class Execution(Timed, eq=False):
             message=None if failure is None else failure.message,
             retry_after_ms=None if failure is None or failure.retry_after_s is None else _ms(failure.retry_after_s),
             absorbed=failure is not None and self.status == "ok",
+        )
+
+    def traced(self) -> TracedExecution:
+        """The whole of it as others may follow it, once it has ended."""
+        return TracedExecution(
+            id=self.id,
+            kind=self.operation.kind,
+            category=self.operation.category,
+            at=self.started_wall,
+            elapsed_ms=_ms(self.elapsed_s),
+            status=self.status,
+            provider=self.provider,
+            parent=self.parent,
+            request_id=self.operation.request_id,
+            attempts=tuple(self.attempt_row(attempt) for attempt in self.attempts if attempt.ended),
         )
 
     def attempt_row(self, attempt: Attempt) -> AttemptRow:

@@ -71,7 +71,7 @@ def set_to(value: str, *, rows: int = 0) -> Step:
     return together(f"set it to {value}", press(*["down"] * rows, "enter"), press("ctrl+u"), enter(value), see("ok"))
 
 
-OPEN: Final = together("open the configuration", open_mode("config"), see("15 of 81 settings set", "max_retries"))
+OPEN: Final = together("open the configuration", open_mode("config"), see("15 of 86 settings set", "max_retries"))
 CHANGE: Final = Workflow(
     "a value that cannot be is said where it is typed",
     [
@@ -123,7 +123,7 @@ TABLES: Final = Workflow(
     "providers are removed and made anew in a form",
     [
         OPEN,
-        press("left", *["down"] * 10, "n"),
+        press("left", *["down"] * 11, "n"),
         see("2 tables in translation.", "driver deepl", "new provider"),
         expect("nothing was saved", _has_both),
         snapshot("config-tables-120x40-dark"),
@@ -159,7 +159,7 @@ SMALL: Final = Workflow(
         snapshot("config-80x24-dark"),
         press("slash"),
         enter("ENGINE swift"),
-        see("1 setting of 81", "engine.retry"),
+        see("1 setting of 86", "engine.retry"),
         see_no("max_retries"),
         press("enter", "enter", "right"),
         see("swift"),
