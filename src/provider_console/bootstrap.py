@@ -169,7 +169,7 @@ async def open_remote(
         )
     redactor.add(token)
     level = str(situation.overrides.get("log.level", "info"))
-    with log_to(situation.places, level=level, redactor=redactor):
+    with log_to(situation.places, level=level, redactor=redactor, environ=situation.variables):
         wire = await _wire(address, clock, ca_file)
         connection = Connection(address, wire, token)
         console = remote(connection, clock, spread=rng.random)
@@ -238,7 +238,9 @@ async def _engine(
             ca_file=Path(network.ca_file) if network.ca_file else None,
             credentials=secrets.get,
         )
-        journal = stack.enter_context(log_to(places, level=loaded.settings.log.level, redactor=redactor))
+        journal = stack.enter_context(
+            log_to(places, level=loaded.settings.log.level, redactor=redactor, environ=environ)
+        )
         quarantines.log_file_is_open()
         live: list[Engine] = []
         # In a thread: a hook that hangs costs its plugin, not the loop.

@@ -1,4 +1,5 @@
-"""The log: a file, rotated and silent where the disk will not have it, and its newest lines in memory.
+"""The log: a file, rotated and silent where the disk will not have it, or systemd's journal, and its newest lines in
+memory.
 
 Every line goes through the redactor.
 """
@@ -6,11 +7,12 @@ Every line goes through the redactor.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from typing import Final
 
+from provider_console.adapters.log_journal import JournalHandler, journal
 from provider_console.adapters.log_ring import LogRing
 from provider_console.adapters.places import Places
 from provider_console.adapters.redaction import RedactingFilter, Redactor
@@ -34,13 +36,15 @@ class _Quiet(RotatingFileHandler):
 
 
 @contextmanager
-def log_to(places: Places, *, level: str, redactor: Redactor) -> Iterator[LogRing]:
+def log_to(places: Places, *, level: str, redactor: Redactor, environ: Mapping[str, str]) -> Iterator[LogRing]:
     """Send the console's log to `console.log` in the log folder, while the block runs; its newest lines are handed out.
 
+    Where the environment says that standard error goes to systemd's journal, the log goes there in place of the file.
     Several consoles of one process each have their file, and may close in any order: the last one resets the level.
     """
     logger = logging.getLogger(LOGGER)
-    handler = _handler(places, redactor)
+    handler = _handler(places, environ)
+    handler.addFilter(RedactingFilter(redactor))
     handler.setLevel(level.upper())
     ring = LogRing(redactor)
     for each in (handler, ring):
@@ -57,11 +61,14 @@ def log_to(places: Places, *, level: str, redactor: Redactor) -> Iterator[LogRin
 
 def _settle(logger: logging.Logger) -> None:
     """Let through what any of the open files and rings wants."""
-    levels = [handler.level for handler in logger.handlers if isinstance(handler, (_Quiet, LogRing))]
+    levels = [handler.level for handler in logger.handlers if isinstance(handler, (_Quiet, JournalHandler, LogRing))]
     logger.setLevel(min(levels, default=logging.NOTSET))
 
 
-def _handler(places: Places, redactor: Redactor) -> logging.Handler:
+def _handler(places: Places, environ: Mapping[str, str]) -> logging.Handler:
+    stream = journal(environ)
+    if stream is not None:
+        return JournalHandler(stream)
     try:
         handler = _Quiet(
             places.made(places.log) / "console.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8"
@@ -70,5 +77,4 @@ def _handler(places: Places, redactor: Redactor) -> logging.Handler:
         # A folder that cannot be written is the doctor's to say; the console runs on without a log file.
         return logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    handler.addFilter(RedactingFilter(redactor))
     return handler

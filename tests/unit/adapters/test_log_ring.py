@@ -24,7 +24,7 @@ def ring(tmp_path: Path) -> Iterator[LogRing]:
     redactor = Redactor()
     redactor.add(Secret(CANARY))
     places = Places.of({"PROVIDER_CONSOLE_HOME": str(tmp_path)})
-    with log_to(places, level="warning", redactor=redactor) as ring:
+    with log_to(places, level="warning", redactor=redactor, environ={}) as ring:
         yield ring
 
 
@@ -92,7 +92,7 @@ def test_lines_of_several_threads_are_counted_one_after_the_other(ring: LogRing)
 def test_nothing_is_kept_once_the_log_is_closed(tmp_path: Path) -> None:
     places = Places.of({"PROVIDER_CONSOLE_HOME": str(tmp_path)})
     before = logging.getLogger(LOGGER).level
-    with log_to(places, level="info", redactor=Redactor()) as ring:
+    with log_to(places, level="info", redactor=Redactor(), environ={}) as ring:
         pass
     log.error("too late")
 
