@@ -36,6 +36,10 @@ COUNTERPARTS: Final[Mapping[str, Counterpart]] = {
         ("dbus-run-session", "gnome-keyring-daemon"),
         "apt-get install --no-install-recommends gnome-keyring dbus",
     ),
+    "systemd": Counterpart(
+        ("systemd-analyze",),
+        "apt-get install --no-install-recommends systemd",
+    ),
 }
 
 

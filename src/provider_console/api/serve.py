@@ -6,19 +6,21 @@ import asyncio
 import ipaddress
 import logging
 import socket
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from provider_console.api.app import HEADER_BYTES, Api, api
+from provider_console.api.certificate import Certificate
 from provider_console.api.exchange import WHOLE
-from provider_console.console.errors import BadRequest
+from provider_console.api.supervisor import Supervisor
+from provider_console.console.errors import BadRequest, ConsoleError
 from provider_console.console.service import Service
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,12 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
             "--keyfile, or --behind-proxy where a proxy in front of it does TLS",
             field="host",
         )
+
+    def certificate(self) -> Certificate | None:
+        """What protects the way. Raises: BadRequest."""
+        if self.certfile is None or self.keyfile is None:
+            return None
+        return Certificate(self.certfile, self.keyfile)
 
     def at(self, port: int) -> str:
         """As a client calls it."""
@@ -101,9 +109,15 @@ class Stop:
 
 
 async def serve(
-    service: Service, address: Address, stop: Stop, *, started: Callable[[int], None], grace_s: float = GRACE_S
+    service: Service,
+    address: Address,
+    stop: Stop,
+    *,
+    started: Callable[[int], None],
+    grace_s: float = GRACE_S,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Serve until `stop`. `started` is told the port once requests are taken.
+    """Serve until `stop`. `started` is told the port once requests are taken, and systemd where `environ` names it.
 
     Then: nothing new is taken, what runs gets `grace_s`, what still runs is ended and answered with its report.
 
@@ -111,38 +125,47 @@ async def serve(
         BadRequest: the address cannot be used.
     """
     address.check()
-    context = _tls(address)
+    certificate = address.certificate()
+    supervisor = Supervisor(environ, service.clock)
     with _bound(address) as listener:
-        await _serve_on(listener, service, address, context, stop, started=started, grace_s=grace_s)
+        server = _Served(service, address.at(listener.getsockname()[1]), certificate, supervisor, stop)
+        await _serve_on(listener, server, behind_proxy=address.behind_proxy, started=started, grace_s=grace_s)
+
+
+class _Served(NamedTuple):
+    """What runs, where it is called, and what is shown and told of it."""
+
+    service: Service
+    url: str
+    certificate: Certificate | None
+    supervisor: Supervisor
+    stop: Stop
 
 
 async def _serve_on(
-    listener: socket.socket,
-    service: Service,
-    address: Address,
-    context: ssl.SSLContext | None,
-    stop: Stop,
-    *,
-    started: Callable[[int], None],
-    grace_s: float,
+    listener: socket.socket, it: _Served, *, behind_proxy: bool, started: Callable[[int], None], grace_s: float
 ) -> None:
-    async with api(service, behind_proxy=address.behind_proxy) as app, asyncio.TaskGroup() as tasks:
-        server = _Server(_configured(app, context))
+    service, stop = it.service, it.stop
+    async with api(service, behind_proxy=behind_proxy) as app, asyncio.TaskGroup() as tasks:
+        server = _Server(_configured(app, it.certificate))
         serving = tasks.create_task(server.serve(sockets=[listener]))
-        reloading = tasks.create_task(_reload(service, context, address, stop))
+        beside = [tasks.create_task(_reload(it)), tasks.create_task(it.supervisor.keep_alive())]
         try:
             while not server.started:
                 await service.clock.sleep(0.01)
             started(listener.getsockname()[1])
+            it.supervisor.ready(f"serving {it.url}")
             await stop.asked()
         finally:
+            it.supervisor.stopping()
             app.drain()
-            server.should_exit = True
-            hurrying = tasks.create_task(_hurry(service, stop))
+            beside.append(tasks.create_task(_hurry(service, stop)))
+            # Whoever asks meanwhile hears that it is ending: a port that is closed says nothing to a load balancer.
             await service.drain(grace_s)
+            server.should_exit = True
             await _parted(serving, server)
-            hurrying.cancel()
-            reloading.cancel()
+            for task in beside:
+                task.cancel()
 
 
 async def _parted(serving: asyncio.Task[None], server: uvicorn.Server) -> None:
@@ -162,30 +185,19 @@ async def _hurry(service: Service, stop: Stop) -> None:
     service.hurry()
 
 
-async def _reload(service: Service, context: ssl.SSLContext | None, address: Address, stop: Stop) -> None:
+async def _reload(it: _Served) -> None:
     while True:
-        await stop.reload_asked()
-        await service.reload()
-        if context is not None and address.certfile is not None and address.keyfile is not None:
-            try:
-                # Connections from now on get the new certificate.
-                await asyncio.to_thread(context.load_cert_chain, address.certfile, address.keyfile)
-            except OSError as error:
-                log.warning("the certificate was not read again, the one before stays: %s", error)
-
-
-def _tls(address: Address) -> ssl.SSLContext | None:
-    """What protects the way. Raises: BadRequest."""
-    if address.certfile is None or address.keyfile is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(address.certfile, address.keyfile)
-    except OSError as error:
-        raise BadRequest(
-            f"{address.certfile} and {address.keyfile} are no certificate with its key: {error}", field="certfile"
-        ) from error
-    return context
+        await it.stop.reload_asked()
+        it.supervisor.reloading()
+        status = f"serving {it.url}"
+        try:
+            await it.service.reload()
+            if it.certificate is not None:
+                await asyncio.to_thread(it.certificate.reload)
+        except ConsoleError as error:
+            log.warning("not everything was read again, what was before stays in force: %s", error.message)
+            status += f"; {error.message}"
+        it.supervisor.ready(status)
 
 
 def _bound(address: Address) -> socket.socket:
@@ -202,7 +214,7 @@ def _bound(address: Address) -> socket.socket:
     return listener
 
 
-def _configured(app: Api, context: ssl.SSLContext | None) -> uvicorn.Config:
+def _configured(app: Api, certificate: Certificate | None) -> uvicorn.Config:
     # What uvicorn says of broken requests belongs with our own lines, not on standard error.
     logger = logging.getLogger("uvicorn")
     logger.propagate = False
@@ -219,7 +231,7 @@ def _configured(app: Api, context: ssl.SSLContext | None) -> uvicorn.Config:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=IDLE_S,
-        ssl_context_factory=None if context is None else lambda _config, _default: context,
+        ssl_context_factory=None if certificate is None else lambda _config, _default: certificate.context,
     )
 
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -66,7 +67,7 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
     stop = Stop()
     _listen_to_signals(stop)
     async with open_service(Situation(overrides=overrides), grace_s=0.0) as service:
-        await serve(service, address, stop, started=started, grace_s=arguments.grace)
+        await serve(service, address, stop, started=started, grace_s=arguments.grace, environ=os.environ)
     output.progress("ended; every request has its answer and its record")
     return DONE
 
