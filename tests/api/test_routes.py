@@ -240,9 +240,15 @@ async def test_this_console_is_a_catalogue_that_another_one_finds_providers_in(t
         environ = {"OTHER_TOKEN": it.tokens[Role.ADMIN], "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
         async with open_console(Situation(home=other, environ=environ), background=False) as console:
             found = {view.id: view for view in await console.providers(include_inactive=True)}
+            seen = found["ollama"]
+            await console.adopt_provider("ollama", base_url=seen.base_url, credential=None)
+            report = await console.execute(await console.operation("chat", {"text": "Hello"}))
 
         assert {"openai", "ollama"} <= set(found)
         assert not found["openai"].configured
+        assert found["ollama"].sources == ("dynamic_ai_catalogue",)
+        assert (report.status, report.provider) == ("ok", "ollama")
+        assert it.sandbox["ollama"].count(lane="work") == 1
 
 
 async def test_the_figures_shown_are_those_that_are_documented(tmp_path: Path) -> None:
