@@ -30,7 +30,7 @@ from provider_console.tui.pages.firstrun import needed
 from provider_console.tui.pump import Pump, tick
 from provider_console.tui.safety import AsciiFilter, ControlFilter, crash_report
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Change, Closed, Entered, Opening, Read, reduce
+from provider_console.tui.state import Change, Closed, Entered, Opening, Read, may_wait, reduce
 from provider_console.tui.stylesheet import Rules
 from provider_console.tui.themes import DEFAULT_THEME, Themes, load_themes, stamp, textual_theme
 from provider_console.tui.typing_ahead import TypingAhead
@@ -197,9 +197,10 @@ class ConsoleApp(TypingAhead):
     # --- state --------------------------------------------------------------------------------------------------
 
     def change(self, change: Change) -> None:
-        """Move the state on; the screens hear of it once a frame."""
+        """Move the state on; the screens hear of it once a frame, of what may wait with the next second."""
+        waits = may_wait(change, self.state)
         self.state = reduce(self.state, change)
-        if not self._told:
+        if not (self._told or waits):
             self._told = True
             self.post_message(StateChanged())
         if isinstance(change, SettingsTakenBack):

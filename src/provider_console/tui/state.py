@@ -384,6 +384,23 @@ def reduce(state: State, change: Change) -> State:
     return _apply(change, state)
 
 
+def may_wait(change: Change, state: State) -> bool:
+    """Whether the next second's frame is soon enough: what routine checks tell of providers that stay as they are."""
+    known = state.providers
+    views: Iterable[ProviderView] = ()
+    if isinstance(change, ProvidersRead):
+        views = change.providers
+    elif isinstance(change, Read):
+        health = change.fields.get("health")
+        if health is None or len(change.fields) > 1 or len(health.providers) != len(known):
+            return False
+        views = health.providers
+    elif not isinstance(change, Checked):
+        return False
+    awaited = state.checking is not None or state.stale_since is not None or state.failure is not None
+    return not awaited and all(view.id in known and known[view.id].health.state == view.health.state for view in views)
+
+
 @_apply.register
 def _ticked(change: Ticked, state: State) -> State:
     return replace(state, now=change.now)
