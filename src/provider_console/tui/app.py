@@ -35,7 +35,9 @@ from provider_console.tui.stylesheet import Rules
 from provider_console.tui.themes import DEFAULT_THEME, Themes, load_themes, stamp, textual_theme
 from provider_console.tui.typing_ahead import TypingAhead
 
-_OF_SCREENS: Final = "activity analytics config detail dialogs execution firstrun form health plugins review revisions"
+_OF_SCREENS: Final = (
+    "activity analytics config detail dialogs execution firstrun form health plugins review revisions tables"
+)
 SHEETS: Final = [
     Path(__file__).with_name("app.tcss"),
     *(Path(__file__).with_name("screens") / f"{name}.tcss" for name in _OF_SCREENS.split()),
