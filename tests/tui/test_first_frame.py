@@ -69,7 +69,7 @@ PROGRAM = textwrap.dedent(
     from provider_console.cli.terminal import show
 
     @asynccontextmanager
-    async def never():
+    async def never(crash):
         await asyncio.Event().wait()
         yield
 
