@@ -14,13 +14,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import compileall
+import multiprocessing
 import os
 import statistics
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,34 +56,36 @@ def many(tables: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def serve(tell: Connection) -> None:
+    """The sandbox until the process is ended; says the tables of a configuration that names it."""
+
+    async def main() -> None:
+        from provider_console.sandbox import Sandbox
+
+        async with Sandbox() as sandbox:
+            tell.send(many(sandbox.tables))
+            await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
 @contextmanager
 def sandbox_home() -> Iterator[Path]:
     """A home whose configuration names 50 sandbox providers that answer."""
-    from provider_console.sandbox import Sandbox, toml_text
+    from provider_console.sandbox import toml_text
 
-    ready = threading.Event()
-    end = threading.Event()
-    tables: dict[str, object] = {}
-
-    def serve() -> None:
-        async def main() -> None:
-            async with Sandbox() as sandbox:
-                tables.update(many(sandbox.tables))
-                ready.set()
-                await asyncio.to_thread(end.wait)
-
-        asyncio.run(main())
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    ready.wait(30)
+    # A process of its own: programs are forked off this one, and a fork beside a thread may keep its locks for ever.
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    server = spawn.Process(target=serve, args=(theirs,), daemon=True)
+    server.start()
     with tempfile.TemporaryDirectory(prefix="startup-") as home:
-        (Path(home) / "config.toml").write_text(toml_text(tables), "utf-8")
+        (Path(home) / "config.toml").write_text(toml_text(ours.recv()), "utf-8")
         try:
             yield Path(home)
         finally:
-            end.set()
-            thread.join(10)
+            server.terminate()
+            server.join(10)
 
 
 def frame_ms(command: list[str], words: Sequence[str], environ: Mapping[str, str]) -> float:
