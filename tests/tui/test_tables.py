@@ -49,7 +49,8 @@ discover_local = false
 
 def section(name: str) -> Step:
     """The tables of a section."""
-    rows = ["engine", "health", "history", "plugins", "api", "network", "appearance", "alerts", "log", "translation"]
+    rows = ["engine", "health", "history", "plugins", "api", "network", "appearance", "alerts"]
+    rows += ["telemetry", "log", "translation"]
     down = ["down"] * rows.index(name)
     return together(f"the tables of {name}", press("left", *down), press("n"), see(f" in {name}"))
 
