@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar, Final
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 
 from provider_console.console.views import ProviderView
 from provider_console.tui.ink import Line
 from provider_console.tui.pages import detail, headline, health, portrait
 from provider_console.tui.pages.beneath import beneath
-from provider_console.tui.pages.frame import SHORT
-from provider_console.tui.screens.filtered import FilteredScreen
+from provider_console.tui.screens.listed import ListedScreen
 from provider_console.tui.screens.provider import ProviderScreen
-from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
 
@@ -25,10 +21,11 @@ MADE_KEPT: Final = 200
 """Rows that were painted and are kept: what is seen of a tall terminal, selected and not."""
 
 
-class HealthScreen(FilteredScreen, ProviderScreen):
+class HealthScreen(ListedScreen, ProviderScreen):
     """Providers, worst first, and what to do about the one that is selected."""
 
     MODE = "health"
+    LISTED = "providers"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("C", "check_all", "check all", show=False, tooltip="probe every provider"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only the providers that match"),
@@ -44,30 +41,12 @@ class HealthScreen(FilteredScreen, ProviderScreen):
         self._made: dict[tuple[str, int, bool], tuple[tuple[object, ...], Line]] = {}
         """Rows that were painted, by key, width and selection, with what each is made of."""
 
-    def body(self) -> ComposeResult:
-        """Headline, filter, table, detail."""
-        with Horizontal(id="panes"):
-            with Vertical(id="main"):
-                yield Lines(id="headline")
-                yield Filter(id="filter")
-                yield Table(id="providers", cursor_glyph=self.glyphs.cursor)
-                yield Lines(id="under")
-            yield Lines(id="aside")
-
     # --- showing ------------------------------------------------------------------------------------------------
 
     @property
     def selected(self) -> ProviderView | None:
         """The provider under the cursor."""
         return self.state.providers.get(self.query_one("#providers", Table).cursor or "")
-
-    @property
-    def _short(self) -> bool:
-        return self.size.height < SHORT
-
-    @property
-    def _wide(self) -> bool:
-        return self.size.width >= detail.ASIDE
 
     def show(self) -> None:
         """Put the state on the screen."""

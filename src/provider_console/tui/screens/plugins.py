@@ -6,17 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar, Final
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 
 from provider_console.console.views import PluginView
 from provider_console.tui.ink import Line
-from provider_console.tui.pages import detail, plugin, plugins
-from provider_console.tui.pages.frame import SHORT
-from provider_console.tui.screens.filtered import FilteredScreen
+from provider_console.tui.pages import plugin, plugins
+from provider_console.tui.screens.listed import ListedScreen
 from provider_console.tui.screens.plugin import PluginPage, PluginScreen
-from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
 
@@ -24,41 +20,21 @@ _FRAME: Final = 3
 """Rows of the navigation and of the keys."""
 
 
-class PluginsScreen(FilteredScreen, PluginScreen):
+class PluginsScreen(ListedScreen, PluginScreen):
     """Plugins, worst first, and everything about the one that is selected."""
 
+    LISTED = "plugins"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "page", "all of it", key_display="enter", tooltip="its whole page, with the traceback"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only the plugins that match"),
         Binding("escape", "unfilter", "show all", show=False, tooltip="clear the filter"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
-
-    def body(self) -> ComposeResult:
-        """Headline, filter, table, detail."""
-        with Horizontal(id="panes"):
-            with Vertical(id="main"):
-                yield Lines(id="headline")
-                yield Filter(id="filter")
-                yield Table(id="plugins", cursor_glyph=self.glyphs.cursor)
-                yield Lines(id="under")
-            yield Lines(id="aside")
-
     @property
     def selected(self) -> PluginView | None:
         """The plugin under the cursor."""
         cursor = self.query_one("#plugins", Table).cursor if self.is_mounted else None
         return next((view for view in self.state.plugins or () if view.name == cursor), None)
-
-    @property
-    def _short(self) -> bool:
-        return self.size.height < SHORT
-
-    @property
-    def _wide(self) -> bool:
-        return self.size.width >= detail.ASIDE
 
     def show(self) -> None:
         """Put the state on the screen."""
