@@ -107,11 +107,11 @@ def adopted(view: ProviderView, checks: Sequence[CheckView]) -> str:
     return f"{view.name} is in use, and its check failed: {failed.message or failed.error_class or 'no answer'}"
 
 
-def stores(name: str, state: State, keyring: str, *, opens: str | None = None) -> Lines:
+def stores(name: str, state: State, keyring: str, *, opens: str | None = None, present: bool = False) -> Lines:
     """Where a credential goes and who uses it; `opens` is whose it is, where nobody uses it yet."""
     users = [view for view in state.providers.values() if view.credential and view.credential.name == name]
     names = [view.name for view in users]
-    there = any(view.credential is not None and view.credential.present for view in users)
+    there = present or any(view.credential is not None and view.credential.present for view in users)
     return [
         line(f"It is kept in {keyring}, and the value is never shown again."),
         line(muted("used by "), listed(names, most=4))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from provider_console.console.views import SecretBackend, SecretView
+from provider_console.console.views import SecretView
 from provider_console.tui.glyphs import Glyphs
 from provider_console.tui.ink import Line, Span, faint, head, left, line, muted, right, row, strong
 from provider_console.tui.pages.words import MISSING, brief, listed, plural
@@ -88,16 +88,6 @@ def headline(shown: Sequence[SecretView]) -> Line:
     if missing:
         return line(head(f"{plural(missing, 'credential')} missing."), f" {len(shown) - missing} stored.")
     return line(head(f"{plural(len(shown), 'credential')}, none missing."))
-
-
-def stores(secret: SecretView, state: State, backend: SecretBackend) -> list[Line]:
-    """Where a credential goes and who uses it."""
-    users = listed((state.name_of(each) for each in secret.used_by), most=4)
-    return [
-        line(f"It is kept in {backend.name}, and the value is never shown again."),
-        line(muted("used by "), users or faint("nobody")),
-        *([line(muted("There is one already: it is replaced."))] if secret.present else []),
-    ]
 
 
 def deletes(secret: SecretView, state: State) -> list[Line]:

@@ -7,11 +7,11 @@ from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 
-from provider_console.console.views import CheckView, HealthState, ProviderView
-from provider_console.sdk.secret import Secret
+from provider_console.console.views import HealthState, ProviderView
 from provider_console.tui.messages import FormRequested
 from provider_console.tui.pages import questions
 from provider_console.tui.pages.words import plural
+from provider_console.tui.screens import credential
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.screens.checking import checked
 from provider_console.tui.state import AnalyticsRead
@@ -173,40 +173,17 @@ class ProviderScreen(ConsoleScreen):
 
     def action_set_credential(self) -> None:
         """Store the credential of the selected provider, and try it at once."""
-        self._about(lambda view: self.ask(self._ask_for_credential(view)))
+        self._about(lambda view: self.ask(self._store(view)))
 
-    async def _ask_for_credential(self, view: ProviderView) -> None:
-        from provider_console.tui.screens.dialogs import CredentialScreen
-
-        if view.credential is None:
-            return
-        name = view.credential.name
-        backend = await self.link.console.secret_backend()
-        if not backend.usable:
-            self.tell(f"{name} cannot be stored: {backend.reason}", well=False)
-            return
-
-        def given(value: Secret | None) -> None:
-            if value is not None:
-                self.ask(self._store(name, value))
-
-        self.app.push_screen(CredentialScreen(name, questions.stores(name, self.state, backend.name)), given)
-
-    async def _store(self, name: str, value: Secret) -> None:
-        stored = await self.link.console.set_secret(name, value)
-        self.tell(f"{name} is stored in {stored.backend or 'the keyring'}; it is tried now")
-        await self._try(name)
+    async def _store(self, view: ProviderView) -> None:
+        if view.credential is not None and await credential.store(self, view.credential.name):
+            await credential.test(self, view.credential.name)
 
     def action_test_credential(self) -> None:
         """Check every provider that uses the credential of the selected one."""
-        self._about(lambda view: None if view.credential is None else self.ask(self._try(view.credential.name)))
-
-    async def _try(self, name: str) -> None:
-        checks: list[CheckView] = list(await self.link.console.test_secret(name))
-        if not checks:
-            self.tell(f"no provider uses {name}", well=False)
-        for check in checks:
-            self.tell(f"{name} · {questions.checked(check, self.state)}", well=check.passed is not False)
+        self._about(
+            lambda view: None if view.credential is None else self.ask(credential.test(self, view.credential.name))
+        )
 
     # --- pages --------------------------------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from provider_console.console.views import CheckView, SecretView
-from provider_console.sdk.secret import Secret
-from provider_console.tui.pages import questions, secrets
+from provider_console.console.views import SecretView
+from provider_console.tui.pages import secrets
+from provider_console.tui.screens import credential
 from provider_console.tui.screens.base import ConsoleScreen
 
 OF_SECRETS = frozenset({"set_credential", "test_credential", "delete_credential"})
@@ -53,41 +53,22 @@ class SecretsScreen(ConsoleScreen):
         """Store the selected credential, and try it at once where somebody uses it."""
         chosen = self.secret
         if chosen is not None:
-            self.ask(self._ask_for(chosen))
+            self.ask(self._store(chosen))
 
-    async def _ask_for(self, chosen: SecretView) -> None:
-        from provider_console.tui.screens.dialogs import CredentialScreen
-
-        backend = await self.link.console.secret_backend()
-        if not backend.usable:
-            self.tell(f"{chosen.name} cannot be stored: {backend.reason}", well=False)
-            return
-
-        def given(value: Secret | None) -> None:
-            if value is not None:
-                self.ask(self._store(chosen, value))
-
-        self.app.push_screen(CredentialScreen(chosen.name, secrets.stores(chosen, self.state, backend)), given)
-
-    async def _store(self, chosen: SecretView, value: Secret) -> None:
-        stored = await self.link.console.set_secret(chosen.name, value)
-        self.tell(f"{chosen.name} is stored in {stored.backend or 'the keyring'}")
-        self.read_secrets()
-        if chosen.used_by:
-            await self._try(chosen.name)
+    async def _store(self, chosen: SecretView) -> None:
+        if await credential.store(self, chosen.name, present=chosen.present):
+            self.read_secrets()
+            if chosen.used_by:
+                await self._test(chosen.name)
 
     def action_test_credential(self) -> None:
         """Check every provider that uses the selected credential."""
         chosen = self.secret
         if chosen is not None:
-            self.ask(self._try(chosen.name))
+            self.ask(self._test(chosen.name))
 
-    async def _try(self, name: str) -> None:
-        checks: list[CheckView] = list(await self.link.console.test_secret(name))
-        if not checks:
-            self.tell(f"no provider uses {name}", well=False)
-        for check in checks:
-            self.tell(f"{name} · {questions.checked(check, self.state)}", well=check.passed is not False)
+    async def _test(self, name: str) -> None:
+        await credential.test(self, name)
         self.read_secrets()
 
     def action_delete_credential(self) -> None:
