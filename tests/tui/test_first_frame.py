@@ -111,3 +111,38 @@ def test_an_interrupt_before_the_program_answers_leaves_the_terminal_as_it_was(t
 
     assert terminal.end() != 0
     assert terminal.written.count(b"\x1b[?1049l") == 1
+
+
+CLOSING = textwrap.dedent(
+    """
+    import asyncio, sys
+    from contextlib import asynccontextmanager
+    from pathlib import Path
+    from provider_console.cli.terminal import show
+    from provider_console.engine.lifecycle import outlast
+    from provider_console.testing.frozen import FrozenConsole
+
+    @asynccontextmanager
+    async def opened(crash):
+        try:
+            yield FrozenConsole()
+        finally:
+            async def write():
+                await asyncio.sleep(0.3)
+                Path(sys.argv[1]).write_text("the end of what ran")
+            await outlast(asyncio.ensure_future(write()))
+
+    asyncio.run(show(opened))
+    """
+)
+
+
+def test_leaving_waits_until_the_console_has_written_its_records(tmp_path: Path) -> None:
+    records = tmp_path / "records"
+    command = [sys.executable, "-c", CLOSING, str(records)]
+    with PseudoTerminal(command, {"PROVIDER_CONSOLE_HOME": str(tmp_path)}) as opened:
+        opened.until("commands")
+        opened.type("q")
+        assert opened.end() == 0
+
+    assert records.read_text() == "the end of what ran"

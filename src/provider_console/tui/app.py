@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import actions
 from textual.app import SystemCommand
@@ -34,6 +35,9 @@ from provider_console.tui.state import Change, Closed, Entered, Opening, Read, m
 from provider_console.tui.stylesheet import Rules
 from provider_console.tui.themes import DEFAULT_THEME, Themes, load_themes, stamp, textual_theme
 from provider_console.tui.typing_ahead import TypingAhead
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
 
 _OF_SCREENS: Final = (
     "activity analytics config detail dialogs execution firstrun form health plugins review revisions tables"
@@ -128,6 +132,26 @@ class ConsoleApp(TypingAhead):
         self.theme = preview.theme if preview.theme in themes.themes else DEFAULT_THEME
 
     # --- life ---------------------------------------------------------------------------------------------------
+
+    async def run_async(self, *args: Any, **named: Any) -> None:
+        """Run until it is left, and then until the console is closed: the ends of what ran are written only then."""
+        try:
+            await super().run_async(*args, **named)
+        finally:
+            await self._workers_ended()
+
+    @asynccontextmanager
+    async def run_test(self, *args: Any, **named: Any) -> AsyncGenerator[Pilot[None], None]:
+        """Run without a terminal, to the same end."""
+        try:
+            async with super().run_test(*args, **named) as pilot:
+                yield pilot
+        finally:
+            await self._workers_ended()
+
+    async def _workers_ended(self) -> None:
+        # Textual cancels its workers when it ends and waits for none of them.
+        await asyncio.gather(*(worker.wait() for worker in self.workers), return_exceptions=True)
 
     def on_mount(self) -> None:
         """Start once the first frame has been painted."""
