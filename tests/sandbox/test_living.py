@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,8 +11,11 @@ import pytest
 
 from provider_console.console.errors import BadRequest, NoProvider
 from provider_console.console.views import CoverageEntry, FiguresView, HealthState
+from provider_console.core.ports import AttemptRow
 from provider_console.sandbox import OK, Fault, living_sandbox
 from provider_console.sandbox.cast import CAST, FOUND
+from provider_console.sandbox.living import SEED
+from provider_console.sandbox.past import past
 from provider_console.sdk.secret import Secret
 
 
@@ -173,11 +177,23 @@ async def test_its_past_gives_trends_usual_latencies_two_days_of_figures_and_an_
     assert {each.provider for each in day.providers if each.figures and each.before} == set(able)
     assert {each.provider for each in hour.providers if each.figures} == set(able)
     assert day.total is not None
-    # How many reached a caller depends on where the day begins; some always were caught.
     assert day.total.absorbed_failures > 0
+    assert day.total.reached_caller > 0
     assert [(outage.provider, outage.duration_ms, outage.recovered) for outage in outages] == [
         ("mistral", 540_000.0, True)
     ]
+
+
+def test_its_past_had_most_failures_saved_at_whatever_hour_it_is_opened() -> None:
+    absorbed, reached = 0, 0
+    for opened in range(96):
+        rows = past(1_764_028_800.0 + 900 * opened, random.Random(SEED))
+        failed = [row.absorbed for row in rows if isinstance(row, AttemptRow) and not row.ok]
+        absorbed, reached = absorbed + sum(failed), reached + failed.count(False)
+        assert True in failed
+        assert False in failed
+
+    assert absorbed > 2 * reached
 
 
 async def test_without_a_past_nothing_is_on_record_when_it_opens() -> None:
