@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 import pytest
 from tests.api.served import TRANSLATION, Served, served
 
+from provider_console.api import serve
 from provider_console.console.access import Role
 
 DEEP: Final = "[" * 20_000 + "]" * 20_000
@@ -132,6 +134,16 @@ async def test_another_host_is_refused_before_anything_else(tmp_path: Path, host
         assert (answer.status_code, answer.json()["code"]) == (421, "misdirected")
 
 
+async def test_a_name_counts_in_any_case_and_an_ipv6_address_with_or_without_brackets(tmp_path: Path) -> None:
+    async with served(tmp_path, api={"allowed_hosts": ["Console.Example", "::1", "[fd00::1]"]}) as it:
+        known = ("console.example", "CONSOLE.example:8750", "[::1]:8750", "[::1]", "[fd00::1]:80")
+        other = ("::1", "localhost", "console.example.", "console.example:", "console.example@evil.example")
+
+        for hosts, status in ((known, 200), (other, 421)):
+            for host in hosts:
+                assert (await it.get("/whoami", headers={"Host": host})).status_code == status, host
+
+
 async def test_no_other_origin_is_let_in_and_no_cookie_is_set(tmp_path: Path) -> None:
     async with served(tmp_path) as it:
         origin = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
@@ -153,6 +165,9 @@ async def test_figures_are_for_this_machine_or_for_who_has_a_token(tmp_path: Pat
         assert [answer.status_code for answer in (own, token, wrong)] == [200, 200, 401]
         assert 'provider_console_executions_total{operation="translate",status="ok"} 1.0' in own.text
         assert "provider_console_audit_writable 1.0" in own.text
+        for header in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
+            # A proxy on this machine that nobody told `serve` of: who asks is somewhere else.
+            assert (await it.get("/metrics", role=None, headers={header: "for=192.0.2.1"})).status_code == 401
     async with served(tmp_path, behind_proxy=True) as it:
         assert (await it.get("/metrics", role=None)).status_code == 401
 
@@ -194,3 +209,82 @@ async def test_what_is_no_http_is_cut_off_and_the_server_goes_on(tmp_path: Path,
 
         assert answer == b"" or answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 413", b"HTTP/1.1 405"))
         assert (await it.get("/livez")).status_code == 200
+
+
+def _head(it: Served, *lines: str, role: Role | None = Role.SUPER_ADMIN) -> bytes:
+    """A request's head that asks for the connection's end."""
+    shown = [f"{name}: {value}" for name, value in it.headers(role).items()]
+    return "\r\n".join([*lines, *shown, "Connection: close", "", ""]).encode()
+
+
+WHO: Final = "GET /api/provider-integration/whoami HTTP/1.1"
+POST: Final = "POST /api/provider-integration/execute HTTP/1.1"
+
+
+@pytest.mark.parametrize("hosts", [("evil.example", "localhost"), ("localhost", "evil.example"), ("localhost",) * 2])
+async def test_a_request_that_names_two_hosts_is_refused(tmp_path: Path, hosts: tuple[str, str]) -> None:
+    async with served(tmp_path) as it:
+        answer = await _raw(it, _head(it, WHO, *(f"Host: {host}" for host in hosts)))
+
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b'"field":"Host"' in answer
+
+
+async def test_what_follows_a_body_changes_neither_the_host_nor_the_token_of_its_head(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        chunked = ("Transfer-Encoding: chunked", "Content-Type: application/json")
+        body = b"2\r\n{}\r\n0\r\n"
+        token = f"Authorization: Bearer {it.tokens[Role.SUPER_ADMIN]}\r\n\r\n".encode()
+
+        elsewhere = await _raw(it, _head(it, POST, "Host: evil.example", *chunked), body, b"Host: localhost\r\n\r\n")
+        nobody = await _raw(it, _head(it, POST, "Host: localhost", *chunked, role=None) + body + token)
+        good = await _raw(it, _head(it, POST, "Host: localhost", *chunked) + body + b"X-Sum: 1\r\n\r\n")
+
+        assert elsewhere.startswith(b"HTTP/1.1 421")
+        assert nobody.startswith(b"HTTP/1.1 401")
+        assert good.startswith(b"HTTP/1.1 400")
+        assert b'"field":"operation"' in good, "it came to the body"
+
+
+@pytest.mark.parametrize("piece", [b"a: " + b"x" * 1000 + b"\r\n", b"x" * 1000])
+async def test_trailers_without_end_are_cut_off(tmp_path: Path, piece: bytes) -> None:
+    async with served(tmp_path) as it:
+        lines = ("Host: localhost", "Transfer-Encoding: chunked", "Content-Type: application/json")
+        start = _head(it, POST, *lines) + b"2\r\n{}\r\n0\r\na: "
+
+        answer = await _raw(it, start, *[piece * 64] * 100)
+
+        assert answer == b""
+        assert (await it.get("/livez")).status_code == 200
+
+
+async def test_who_is_answered_and_goes_on_sending_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "HEAD_S", 0.5)
+    async with served(tmp_path) as it:
+        host, port = it.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            writer.write(f"{POST}\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n".encode())
+            assert b"401 Unauthorized" in await reader.readuntil(b"\r\n\r\n")
+            rest = asyncio.ensure_future(reader.read())
+            with contextlib.suppress(ConnectionError):
+                while not rest.done():
+                    writer.write(b"x")
+                    await writer.drain()
+                    await asyncio.wait([rest], timeout=0.05)
+                await rest
+        finally:
+            writer.close()
+        assert (await it.get("/livez")).status_code == 200
+
+
+async def test_a_body_that_arrives_in_many_pieces_is_no_head_without_end(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        body = json.dumps({**TRANSLATION, "payload": {**TRANSLATION["payload"], "more": "x" * 500_000}}).encode()
+        lines = ("Host: localhost", f"Content-Length: {len(body)}", "Content-Type: application/json")
+        pieces = [body[start : start + 20_000] for start in range(0, len(body), 20_000)]
+
+        answer = await _raw(it, _head(it, POST, *lines), *pieces)
+
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b'"field":"more"' in answer

@@ -28,7 +28,7 @@ from provider_console.api.handlers import Handler, Plain, Specials
 from provider_console.api.metrics import MEDIA_TYPE as METRICS_TYPE
 from provider_console.api.metrics import Metrics
 from provider_console.console.access import ACTIONS, Identity, Role
-from provider_console.console.errors import ConsoleError, Draining, Forbidden, Unauthenticated
+from provider_console.console.errors import BadRequest, ConsoleError, Draining, Forbidden, Unauthenticated
 from provider_console.console.problems import MEDIA_TYPE, Refused, problem_of
 from provider_console.console.routes import ROUTES, Route, faults
 from provider_console.console.service import Service
@@ -41,6 +41,8 @@ SERVER: Final = Identity(actor="provider-console serve", role=Role.ADMIN, front_
 AGAIN_S: Final = 5
 """When to come back to a console that is shutting down, or has trouble with its disk."""
 
+_NOT_ITSELF: Final = frozenset({b"authorization", b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
+"""Headers of who shows a token, and of a proxy on this machine that nobody told `serve` of."""
 _PORT: Final = re.compile(r":\d{1,5}$")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _encode = msgspec.json.Encoder().encode
@@ -117,15 +119,22 @@ class Api:
     # --- the edge ----------------------------------------------------------------------------------------------
 
     def _look_at_headers(self, exchange: Exchange) -> None:
-        """Raises: Refused where the headers are too large, or call this console by a name that is not its own."""
-        size = len(exchange.scope["raw_path"]) + len(exchange.scope["query_string"])
+        """Look at size and name.
+
+        Raises:
+            Refused: the headers are too large, or call this console by a name that is not its own. BadRequest
+        """
+        size, hosts = len(exchange.scope["raw_path"]) + len(exchange.scope["query_string"]), 0
         for name, value in exchange.scope["headers"]:
             size += len(name) + len(value) + 4
+            hosts += name == b"host"
         if size > HEADER_BYTES:
             raise Refused("headers_too_large", f"headers and address have at most {HEADER_BYTES:,} bytes together")
-        host = exchange.header(b"host") or ""
-        called = _PORT.sub("", host).lower()
-        if called not in self._service.settings().allowed_hosts:
+        if hosts > 1:
+            # RFC 9112, 3.2: a proxy in front may have looked at the other one.
+            raise BadRequest("a request names one Host", field="Host")
+        called = _PORT.sub("", exchange.header(b"host") or "").lower()
+        if not any(called in (name.lower(), f"[{name.lower()}]") for name in self._service.settings().allowed_hosts):
             raise Refused("misdirected", "this console does not go by that name; add it to api.allowed_hosts")
 
     async def admit(self, exchange: Exchange, path: str, action: str) -> None:
@@ -146,7 +155,7 @@ class Api:
     def _is_local(self, exchange: Exchange) -> bool:
         """Whether a program on this machine asks, itself and not through a proxy."""
         client = exchange.scope.get("client")
-        if self._behind_proxy or client is None or b"authorization" in exchange.headers:
+        if self._behind_proxy or client is None or not _NOT_ITSELF.isdisjoint(exchange.headers):
             return False
         try:
             return ipaddress.ip_address(client[0]).is_loopback

@@ -31,7 +31,7 @@ PARTING_S: Final = 5
 """After that, how long answers may take to go out."""
 CONNECTIONS: Final = 1_000
 HEAD_S: Final = 15.0
-"""How long the head of a request may take to arrive."""
+"""How long the head of a request may take to arrive, and the rest of a body that was answered unread."""
 IDLE_S: Final = 60
 BACKLOG: Final = 1_024
 
@@ -244,11 +244,18 @@ class _Server(uvicorn.Server):
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP with bounds on the head of a request, and on connections: it has none of its own."""
+    """uvicorn's HTTP with bounds on what is no body, and on connections: it has none of its own.
 
-    _head: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-    _begun = False
+    What follows the last piece of a body as further headers (trailers) is dropped: uvicorn would put it among those of
+    the head, so that a request could change its Host or its token behind the back of whoever looked at them.
+    """
+
+    _timer: asyncio.TimerHandle | None = None
+    _headless = False
+    _unfinished = False
+    _bare_bytes = 0
+    """Since the request began, or since the last piece of its body."""
+    _body_came = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection more, unless there are too many."""
@@ -256,45 +263,66 @@ class Protocol(HttpToolsProtocol):
         if len(self.connections) > CONNECTIONS:
             transport.close()
             return
-        self._await_head()
+        self._await()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """A connection less."""
-        self._head_came()
+        self._came()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came; a head that never ends is cut off."""
+        """Bytes came; a head or trailers that never end are cut off."""
+        self._body_came = False
         super().data_received(data)
-        if self._begun and self._head is None:
+        if self._headless and self._timer is None:
             # Most heads come in one piece and need no timer.
-            self._await_head()
-        if self._head is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > 2 * HEADER_BYTES and not self.transport.is_closing():
+            self._await()
+        self._bare_bytes = 0 if self._body_came else self._bare_bytes + len(data)
+        if self._unfinished and self._bare_bytes > 2 * HEADER_BYTES and not self.transport.is_closing():
+            if self._headless:
                 self.send_400_response("The head of the request is too large.")
+            else:
+                self.transport.close()
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        self._begun = True
+        self._headless = self._unfinished = True
+        self._bare_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer, which is dropped."""
+        if self._headless:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is there."""
-        self._head_came()
+        self._headless = False
+        self._came()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._body_came = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The body is there too: nobody needs to wait for it with a clock in hand."""
+        self._unfinished = False
+        self._came()
         self.scope["state"][WHOLE] = True
         super().on_message_complete()
 
-    def _await_head(self) -> None:
-        self._head_bytes = 0
-        self._head = self.loop.call_later(HEAD_S, self.transport.close)
+    def on_response_complete(self) -> None:
+        """An answer is out; whoever goes on sending what nobody reads has so long to come to an end."""
+        super().on_response_complete()
+        if self._unfinished and not self._headless and self.cycle.response_complete and self._timer is None:
+            self._await()
 
-    def _head_came(self) -> None:
-        self._begun = False
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
+    def _await(self) -> None:
+        self._timer = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def _came(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
