@@ -22,7 +22,9 @@ from provider_console.console.routes import PREFIX
 @asynccontextmanager
 async def listening(it: Served, *, after: str | None = None, role: Role = Role.ADMIN) -> AsyncIterator[Any]:
     """The frames of one listener."""
-    headers = it.headers(role) | ({} if after is None else {"Last-Event-ID": after})
+    headers: dict[str, Any] = dict(it.headers(role))
+    if after is not None:
+        headers["Last-Event-ID"] = after.encode("latin-1")
     async with it.client.stream("GET", f"{it.url}{PREFIX}/events", headers=headers) as response:
         assert response.status_code == 200
         yield frames(response)
@@ -64,6 +66,15 @@ async def test_an_id_of_another_life_is_a_gap(tmp_path: Path) -> None:
         frame = await anext(found)
 
         assert frame["event"] == "Gap"
+
+
+@pytest.mark.parametrize("number", ["\xb2", "9" * 5_000, "-1", "1.0", ""])
+async def test_an_id_that_is_no_number_is_a_gap_and_no_defect(tmp_path: Path, number: str) -> None:
+    async with served(tmp_path) as it:
+        async with listening(it, after="0badcafe-1") as found:
+            epoch = (await anext(found))["id"].partition("-")[0]
+        async with listening(it, after=f"{epoch}-{number}") as found:
+            assert (await anext(found))["event"] == "Gap"
 
 
 async def test_a_stream_ends_when_its_token_does(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -29,6 +30,7 @@ BEAT_S: Final = 15.0
 """A comment this often shows both ends that the other one is there."""
 BEAT: Final = b": \n\n"
 
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -127,7 +129,7 @@ class Hub:
         if last_event_id is None:
             return self._next
         epoch, _, number = last_event_id.partition("-")
-        if epoch != self._epoch or not number.isdigit() or int(number) >= self._next:
+        if epoch != self._epoch or not _NUMBER.fullmatch(number) or int(number) >= self._next:
             # From another life of this server: what happened since then is not known here.
             return 0
         return int(number) + 1
