@@ -193,6 +193,15 @@ async def test_a_token_has_its_requests_a_minute_and_another_one_its_own(tmp_pat
         assert other.status_code == 200
 
 
+async def test_who_renews_a_token_has_no_more_requests_for_it(tmp_path: Path) -> None:
+    async with served(tmp_path, api={"requests_per_minute": 5}) as it:
+        renewed = await it.post("/tokens/renew", role=Role.ADMIN)
+        headers = {"Authorization": f"Bearer {renewed.json()['token']}"}
+        answers = [await it.get("/whoami", role=None, headers=headers) for _ in range(5)]
+
+        assert [answer.status_code for answer in answers] == [200] * 4 + [429]
+
+
 # --- who leaves ------------------------------------------------------------------------------------------------
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import jwt
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.api.served import KEY, served, situation, tokens_of
 
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.jwt_tokens import JwtTokens
+from provider_console.adapters.sqlite.usage import SqliteUsage
 from provider_console.adapters.token_keys import FileTokenKeys, parsed
 from provider_console.bootstrap import open_front_end
 from provider_console.console.access import Role
@@ -214,6 +216,39 @@ async def test_a_renewal_needs_a_token_that_counts(tmp_path: Path) -> None:
             assert issued.token not in repr(issued)
             with pytest.raises(Unauthenticated):
                 await console.renew_token(Secret(token[:-2]))
+
+
+async def test_a_token_that_is_revoked_in_its_seconds_of_leeway_is_not_renewed(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        place = situation(tmp_path / "home", sandbox)
+        token = (await tokens_of(place, ttl_ms=1_000))[Role.ADMIN]
+        ends = _read(token.split(".")[1])["exp"]
+        async with open_front_end("cli", place, background=False) as console:
+            while SystemClock().wall() <= ends + 0.1:
+                await SystemClock().sleep(0.05)
+            assert (await console.renew_token(Secret(token))).token, "two clocks may differ"
+
+            assert await console.revoke_token(_read(token.split(".")[1])["jti"])
+
+            with pytest.raises(Unauthenticated):
+                await console.renew_token(Secret(token))
+
+
+async def test_a_renewal_that_a_revocation_overtakes_is_refused(tmp_path: Path) -> None:
+    usage = SqliteUsage(tmp_path / "console.db", clock=SystemClock())
+    try:
+        first = TokenRow(
+            id="T1", family="T1", subject="zoe", role="admin", key="k", begun_at=1.0, issued_at=1.0, expires_at=900.0
+        )
+        renewed = msgspec.structs.replace(first, id="T2")
+        assert await usage.tokens.add(first)
+        assert await usage.tokens.revoke("T1", 2.0) == 1
+
+        assert not await usage.tokens.add(renewed)
+        assert [row.id for row in await usage.tokens.rows()] == ["T1"]
+        assert await usage.tokens.add(msgspec.structs.replace(first, id="T3", family="T3")), "other lines go on"
+    finally:
+        await usage.close()
 
 
 # --- keys and times --------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class Desk:
         self._service = service
         self._now = service.clock.monotonic
         self._rates: dict[str, tuple[float, float]] = {}
+        """What is left of each line of tokens, and since when."""
         self._refused_since = 0.0
         self._refused = 0
         self.draining = asyncio.Event()
@@ -60,20 +61,23 @@ class Desk:
         return True
 
     def _take(self, bearer: Bearer) -> None:
-        """Count one request of a token: a bucket of a minute's worth, refilled all the time."""
+        """Count one request: a bucket of a minute's worth, refilled all the time.
+
+        A token and what it was renewed to have one: who renews has no more for it.
+        """
         a_minute = self._service.settings().requests_per_minute
         now = self._now()
-        left, at = self._rates.pop(bearer.token_id, (float(a_minute), now))
+        left, at = self._rates.pop(bearer.line, (float(a_minute), now))
         left = min(float(a_minute), left + (now - at) * a_minute / 60.0)
         if len(self._rates) >= TOKENS:
             del self._rates[next(iter(self._rates))]
         if left < 1.0:
-            self._rates[bearer.token_id] = (left, now)
+            self._rates[bearer.line] = (left, now)
             raise Busy(
                 f"this token has made {a_minute} requests within a minute (api.requests_per_minute); come back",
                 retry_after_ms=(1.0 - left) * 60_000 / a_minute,
             )
-        self._rates[bearer.token_id] = (left - 1.0, now)
+        self._rates[bearer.line] = (left - 1.0, now)
 
     async def _note(self, exchange: Exchange) -> None:
         """Leave a trace of a token that was refused; of a flood, the first of each minute and how many came."""

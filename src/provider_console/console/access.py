@@ -134,10 +134,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bearer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who shows a token, which one, and until when it counts (wall seconds)."""
+    """Who shows a token, of which line of renewals, and until when it counts (wall seconds)."""
 
     identity: Identity
-    token_id: str
+    line: str
     expires_at: float
 
 

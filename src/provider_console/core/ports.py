@@ -568,8 +568,11 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
 class TokenStore(Protocol):
     """The table of issued tokens. Methods raise `StoreUnavailable` where the database will not have it."""
 
-    async def add(self, row: TokenRow) -> None:
-        """Keep a token that was issued; those that ended over a day ago are dropped."""
+    async def add(self, row: TokenRow) -> bool:
+        """Keep a token that was issued, unless its line was ended meanwhile: False, and nothing is kept.
+
+        Those that ended over a day ago are dropped.
+        """
         ...
 
     async def rows(self) -> Sequence[TokenRow]:
@@ -577,7 +580,7 @@ class TokenStore(Protocol):
         ...
 
     async def revoke(self, family: str, at: float) -> int:
-        """End a line of renewals; how many tokens of it had not ended yet."""
+        """End a line of renewals; how many tokens of it nobody had revoked yet."""
         ...
 
     async def revoke_others(self, keys: Sequence[str], at: float) -> int:

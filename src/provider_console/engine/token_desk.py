@@ -127,7 +127,8 @@ class TokenDesk:
                 expires_at=now + ttl_s,
             )
             token = await self._signer.sign(row)
-            await self._store.add(row)
+            if not await self._store.add(row):
+                raise Unauthenticated(REFUSAL)
         except SecretsUnavailable as error:
             raise SecretRefused(str(error)) from error
         except StoreUnavailable as error:
@@ -193,7 +194,7 @@ class TokenDesk:
             return await self._trusted_bearer(token)
         row = await self._row(token)
         identity = Identity(actor=row.subject, role=Role(row.role), front_end=FRONT_END)
-        bearer = Bearer(identity=identity, token_id=row.id, expires_at=row.expires_at)
+        bearer = Bearer(identity=identity, line=row.family, expires_at=row.expires_at)
         if len(self._recent) >= RECENT:
             self._recent.clear()
         self._recent[token] = bearer
@@ -212,7 +213,7 @@ class TokenDesk:
         else:
             raise Unauthenticated(REFUSAL)
         identity = Identity(actor=claims.subject, role=role, front_end=FRONT_END)
-        return Bearer(identity=identity, token_id=f"trusted:{claims.subject}", expires_at=claims.expires_at)
+        return Bearer(identity=identity, line=f"trusted:{claims.subject}", expires_at=claims.expires_at)
 
     async def _row(self, token: str) -> TokenRow:
         """The table's row of a token that counts. Raises: Unauthenticated, StorageUnavailable."""

@@ -24,16 +24,22 @@ class SqliteTokens:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, row: TokenRow) -> None:
-        """Keep a token that was issued; those that ended over a day ago are dropped."""
+    async def add(self, row: TokenRow) -> bool:
+        """Keep a token that was issued, unless its line was ended meanwhile: False, and nothing is kept.
+
+        Those that ended over a day ago are dropped.
+        """
         values = msgspec.structs.astuple(row)
-        places = ", ".join("?" * len(values))
+        sql = (
+            f"INSERT INTO tokens ({_COLUMNS}) SELECT {', '.join('?' * len(values))} "  # noqa: S608
+            "WHERE NOT EXISTS (SELECT 1 FROM tokens WHERE family = ? AND revoked_at IS NOT NULL)"
+        )
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> bool:
             connection.execute("DELETE FROM tokens WHERE expires_at < ?", (row.issued_at - KEEP_S,))
-            connection.execute(f"INSERT INTO tokens ({_COLUMNS}) VALUES ({places})", values)  # noqa: S608
+            return connection.execute(sql, (*values, row.family)).rowcount == 1
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def rows(self) -> Sequence[TokenRow]:
         """Newest first."""
@@ -42,9 +48,10 @@ class SqliteTokens:
         return [TokenRow(**dict(zip(_NAMES, values, strict=True))) for values in found]
 
     async def revoke(self, family: str, at: float) -> int:
-        """End a line of renewals; how many tokens of it had not ended yet."""
-        sql = "UPDATE tokens SET revoked_at = ? WHERE family = ? AND revoked_at IS NULL AND expires_at > ?"
-        return await self._database.write(lambda connection: connection.execute(sql, (at, family, at)).rowcount)
+        """End a line of renewals; how many tokens of it nobody had revoked yet."""
+        # Those of them too whose time is over: for the seconds of leeway they count, and could be renewed.
+        sql = "UPDATE tokens SET revoked_at = ? WHERE family = ? AND revoked_at IS NULL"
+        return await self._database.write(lambda connection: connection.execute(sql, (at, family)).rowcount)
 
     async def revoke_others(self, keys: Sequence[str], at: float) -> int:
         """End every token that none of these keys signed; how many had not ended yet."""
