@@ -206,6 +206,24 @@ async def test_begin_and_end_may_come_in_one_write(usage: Usage) -> None:
     assert [row.status for row in await usage.executions()] == ["ok"]
 
 
+async def test_a_write_of_many_rows_keeps_each_of_them_in_its_order(usage: Usage) -> None:
+    names = [f"E{number:03}" for number in range(71)]
+    await usage.write([begun(name) for name in names[:40]])
+    await usage.write(
+        [
+            *(row for name in names for row in (begun(name, at=200.0), ended(name))),
+            *(attempt(number, execution_id=name) for number, name in enumerate(names)),
+        ]
+    )
+
+    executions = await usage.executions(limit=100)
+
+    assert [row.id for row in executions] == names[::-1]
+    assert [row.at for row in executions] == [200.0] * 31 + [100.0] * 40
+    assert {row.status for row in executions} == {"ok"}
+    assert [row.attempt for row in await usage.attempts()] == list(range(71))[::-1]
+
+
 async def test_an_end_without_a_begin_is_left_out(usage: Usage) -> None:
     await usage.write([ended("E9"), attempt()])
 

@@ -42,7 +42,7 @@ class MemoryPast:
         """Add what an attempt comes to, or what it has become."""
         for grain in GRAIN_S:
             key = (grain, start_of(row.at, grain), row.provider, row.category, row.kind)
-            self.rolled.setdefault(key, Cell()).merge(cell)
+            self.rolled[key] = merged([self.rolled.get(key, Cell()), cell])
 
     def absorb(self, execution_id: str) -> None:
         """Failures of an execution that came to a good end: they are absorbed, in the roll-ups too."""
@@ -69,7 +69,7 @@ class MemoryHistory:
     ) -> Sequence[Rollup]:
         """Roll-ups of everything that was written, by provider; without `providers`, of all of them."""
         return [
-            Rollup(provider, own_category, own_kind, at, merged([cell]))
+            Rollup(provider, own_category, own_kind, at, cell)
             for span in spans
             for (grain, at, provider, own_category, own_kind), cell in self._past().rolled.items()
             if grain == span.grain
@@ -88,7 +88,7 @@ class MemoryHistory:
             for grain, start in starts.items():
                 key = (grain, start_of(row.at, grain), row.provider, row.category, row.kind)
                 if key[1] >= start:
-                    disk.rolled.setdefault(key, Cell()).merge(cell_of(row))
+                    disk.rolled[key] = merged([disk.rolled.get(key, Cell()), cell_of(row)])
 
     async def outages(self, *, provider: str | None, since: float, until: float, gap_s: float) -> Sequence[OutageRow]:
         """Outages that touch a period, newest first. No check for `gap_s`: nobody looked meanwhile."""

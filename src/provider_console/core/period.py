@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -57,17 +58,19 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """What has to be read: whole roll-ups in the middle, finer ones at the edges."""
-        edge: Grain = "hour" if self.by_hours else "minute"
-        if edge == self.grain:
-            return (Span(edge, self.start, self.end),)
-        length = GRAIN_S[self.grain]
-        first = -(-self.start // length) * length
-        last = self.end if self.to_now else int(self.end // length) * length
-        if first >= last:
-            return (Span(edge, self.start, self.end),)
-        spans = (Span(edge, self.start, first), Span(self.grain, first, last), Span(edge, int(last), self.end))
-        return tuple(span for span in (spans[:2] if self.to_now else spans) if span.start < span.end)
+        """What has to be read for the steps: whole roll-ups in the middle, finer ones at the edges."""
+        return self._covered_up_to(self.grain)
+
+    @property
+    def sum_spans(self) -> tuple[Span, ...]:
+        """What has to be read where nobody asks for steps: the fewest roll-ups that make it up."""
+        return self._covered_up_to("day")
+
+    def _covered_up_to(self, coarsest: Grain) -> tuple[Span, ...]:
+        grains = tuple(GRAIN_S)
+        finest = grains.index("hour" if self.by_hours else "minute")
+        grains = grains[finest : grains.index(coarsest) + 1]
+        return tuple(_covered(self.start, self.end, grains, to_now=self.to_now))
 
     @property
     def before(self) -> Period:
@@ -131,6 +134,23 @@ def _step(text: str) -> int:
 def _aligned(start: float, end: float, step_s: int, *, by_hours: bool, to_now: bool = False) -> Period:
     length = 3_600 if by_hours else 60
     return Period(start=int(start // length) * length, end=end, step_s=step_s, by_hours=by_hours, to_now=to_now)
+
+
+def _covered(start: int, end: float, grains: Sequence[Grain], *, to_now: bool = False) -> Iterator[Span]:
+    """Roll-ups from the finest to the coarsest of the grains, which cover a period without overlapping."""
+    *finer, grain = grains
+    length = GRAIN_S[grain]
+    first = -(-start // length) * length if finer else start
+    last = end if to_now or not finer else int(end // length) * length
+    if first >= last:
+        if finer:
+            yield from _covered(start, end, finer, to_now=to_now)
+        return
+    if start < first:
+        yield from _covered(start, first, finer)
+    yield Span(grain, first, last)
+    if last < end:
+        yield from _covered(int(last), end, finer)
 
 
 def words(at: float) -> str:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from provider_console.core.histogram import BUCKETS, bucket_of, middle_s
+from provider_console.core.histogram import BUCKETS, SUB_BUCKETS, middle_s
 
 if TYPE_CHECKING:
     from provider_console.core.ports import AttemptRow
@@ -31,7 +32,11 @@ US: Final = 1_000
 BILLION: Final = 1_000_000_000
 THOUSAND: Final = 1_000
 
-_BYTES: Final = 8 * BUCKETS
+# Where each bucket but the first begins, in whole microseconds: an octave begins at 100 << octave.
+_BEGINNINGS_US: Final = tuple(
+    -(-(100 << bucket // SUB_BUCKETS) * (SUB_BUCKETS + bucket % SUB_BUCKETS) // SUB_BUCKETS)
+    for bucket in range(1, BUCKETS)
+)
 _MIDDLES_S: Final = tuple(map(middle_s, range(BUCKETS)))
 
 MOST_MS: Final = 1e9
@@ -40,7 +45,7 @@ MOST_UNITS: Final = 1e9
 """What one attempt counts at most: a provider that answers nonsense must not overflow the sums of everybody."""
 
 
-class Cell(msgspec.Struct, kw_only=True, gc=False):
+class Cell(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The attempts of one provider, category and kind in one piece of time; or of several, merged.
 
     `visits` are executions that came to the provider, `executions` those that began there: over all providers the
@@ -63,62 +68,66 @@ class Cell(msgspec.Struct, kw_only=True, gc=False):
     latencies: int = 0
     """See `packed`."""
 
-    def merge(self, other: Cell) -> None:
-        """Add another cell to this one."""
-        self.attempts += other.attempts
-        self.successes += other.successes
-        self.visits += other.visits
-        self.executions += other.executions
-        self.latency_us += other.latency_us
-        self.lost_us += other.lost_us
-        if other.cost is not None:
-            self.cost = (self.cost or 0) + other.cost
-        if other.failed:
-            _add(self.failed, other.failed)
-        if other.absorbed:
-            _add(self.absorbed, other.absorbed)
-        if other.units:
-            _add(self.units, other.units)
-        self.latencies += other.latencies
-
     def quantiles_s(self, quantiles: Iterable[float]) -> list[float | None]:
         """Quantiles (s) of the latencies of successes, within 3.2 %; None where there are none."""
-        latencies = self.latencies
-        if not latencies:
-            return [None for _ in quantiles]
-        # Only the buckets between the first and the last that are filled: most are empty.
-        first = ((latencies & -latencies).bit_length() - 1) // 64
-        length = latencies.bit_length() // 64 + 1 - first
-        reached = list(accumulate(array("Q", (latencies >> (64 * first)).to_bytes(8 * length, "little"))))
-        total = reached[-1]
-        return [_MIDDLES_S[first + bisect_left(reached, max(1, math.ceil(share * total)))] for share in quantiles]
+        return list(_quantiles_s(self.latencies, tuple(quantiles)))
+
+
+@lru_cache(maxsize=2_048)
+def _quantiles_s(latencies: int, quantiles: tuple[float, ...]) -> tuple[float | None, ...]:
+    # Whoever looks at the past looks at the same days again: those of fifty providers in a month are kept, 5 MB.
+    if not latencies:
+        return (None,) * len(quantiles)
+    first, counts = unpacked(latencies)
+    reached = list(accumulate(counts))
+    total = reached[-1]
+    return tuple([_MIDDLES_S[first + bisect_left(reached, max(1, math.ceil(share * total)))] for share in quantiles])
 
 
 def merged(cells: Iterable[Cell]) -> Cell:
-    """Several cells as one."""
-    whole = Cell()
-    for cell in cells:
-        whole.merge(cell)
-    return whole
+    """Several cells as one. A sum at a time takes a third of what adding cell by cell does."""
+    cells = list(cells)
+    if len(cells) == 1:
+        return cells[0]
+    costs = [cell.cost for cell in cells if cell.cost is not None]
+    return Cell(
+        attempts=sum([cell.attempts for cell in cells]),
+        successes=sum([cell.successes for cell in cells]),
+        visits=sum([cell.visits for cell in cells]),
+        executions=sum([cell.executions for cell in cells]),
+        latency_us=sum([cell.latency_us for cell in cells]),
+        lost_us=sum([cell.lost_us for cell in cells]),
+        cost=sum(costs) if costs else None,
+        failed=_sums([cell.failed for cell in cells]),
+        absorbed=_sums([cell.absorbed for cell in cells]),
+        units=_sums([cell.units for cell in cells]),
+        latencies=sum([cell.latencies for cell in cells]),
+    )
 
 
 def cell_of(row: AttemptRow) -> Cell:
     """What one attempt comes to."""
-    first = int(row.attempt == 1)
-    cell = Cell(attempts=1, visits=first, executions=int(row.first), lost_us=whole_us(row.delay_before_ms))
+    lost_us, latency_us = whole_us(row.delay_before_ms), 0
+    failed, latencies = dict[str, int](), 0
     if row.ok:
-        cell.successes = 1
-        cell.latency_us = whole_us(row.duration_ms if row.first_content_ms is None else row.first_content_ms)
-        cell.latencies = packed({bucket_of_us(cell.latency_us): 1})
+        latency_us = whole_us(row.duration_ms if row.first_content_ms is None else row.first_content_ms)
+        latencies = packed({bucket_of_us(latency_us): 1})
     else:
-        cell.lost_us += whole_us(row.duration_ms)
-        cell.failed = {row.error_class or "unknown": 1}
-        if row.absorbed:
-            cell.absorbed = dict(cell.failed)
-    if row.cost is not None:
-        cell.cost = whole(row.cost, BILLION, MOST_COST)
-    cell.units = {name: whole(amount, THOUSAND, MOST_UNITS) for name, amount in row.units.items()}
-    return cell
+        lost_us += whole_us(row.duration_ms)
+        failed = {row.error_class or "unknown": 1}
+    return Cell(
+        attempts=1,
+        successes=int(row.ok),
+        visits=int(row.attempt == 1),
+        executions=int(row.first),
+        latency_us=latency_us,
+        lost_us=lost_us,
+        cost=None if row.cost is None else whole(row.cost, BILLION, MOST_COST),
+        failed=failed,
+        absorbed=dict(failed) if row.absorbed else {},
+        units={name: whole(amount, THOUSAND, MOST_UNITS) for name, amount in row.units.items()},
+        latencies=latencies,
+    )
 
 
 def whole(amount: float, parts: int, most: float) -> int:
@@ -135,9 +144,8 @@ def whole_us(ms: float) -> int:
     return whole(ms, US, MOST_MS)
 
 
-def bucket_of_us(latency_us: int) -> int:
-    """The histogram's bucket of a latency in microseconds."""
-    return bucket_of(latency_us / 1e6)
+bucket_of_us: Final[Callable[[int], int]] = partial(bisect_right, _BEGINNINGS_US)
+"""The histogram's bucket of a latency in microseconds."""
 
 
 def start_of(at: float, grain: Grain) -> int:
@@ -156,12 +164,26 @@ def packed(counts: Mapping[int, int]) -> int:
     >>> packed({0: 3, 1: 2}) == 3 + (2 << 64), packed({0: 1}) + packed({0: 2}) == packed({0: 3})
     (True, True)
     """
-    dense = array("Q", bytes(_BYTES))
+    dense = array("Q", bytes(8 * (max(counts, default=0) + 1)))
     for bucket, count in counts.items():
         dense[bucket] = count
     return int.from_bytes(dense.tobytes(), "little")
 
 
-def _add(sums: dict[str, int], more: Mapping[str, int]) -> None:
-    for key, count in more.items():
-        sums[key] = sums.get(key, 0) + count
+def unpacked(latencies: int) -> tuple[int, array[int]]:
+    """The first bucket that is filled, and the counts from there to the last one that is.
+
+    >>> unpacked(packed({7: 3, 9: 1}))
+    (7, array('Q', [3, 0, 1]))
+    """
+    first = ((latencies & -latencies).bit_length() - 1) // 64
+    length = -(-latencies.bit_length() // 64) - first
+    return first, array("Q", (latencies >> (64 * first)).to_bytes(8 * length, "little"))
+
+
+def _sums(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for one in amounts:
+        for key, count in one.items():
+            sums[key] = sums.get(key, 0) + count
+    return sums

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from provider_console.console.errors import BadRequest, StorageUnavailable
@@ -16,10 +17,11 @@ from provider_console.console.history_views import (
     TrendPoint,
 )
 from provider_console.console.views import PeriodFigures, iso
+from provider_console.core.histogram import BUCKETS
 from provider_console.core.moments import span_s
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.period import Period, PeriodError, Span, period, words
-from provider_console.core.ports import Kept, OutageRow, StoreUnavailable
+from provider_console.core.ports import Kept, OutageRow, Rollup, StoreUnavailable
 from provider_console.core.rollup import BILLION, THOUSAND, Cell, merged
 from provider_console.engine.lane import STALE_INTERVALS
 
@@ -53,7 +55,7 @@ async def history(
         kept = await engine.parts.usage.kept()
         current, earlier = asked.kept_since(kept.attempts), asked.before.kept_since(kept.attempts)
         trends = await _trends(engine, current, providers, category, kind)
-        before = await _trends(engine, earlier, providers, category, kind)
+        before = await _sums(engine, earlier, providers, category, kind)
     except StoreUnavailable as error:
         raise StorageUnavailable(str(error)) from error
     await _check_known(engine, providers, [*trends, *before])
@@ -65,19 +67,19 @@ async def history(
             provider=name,
             name=lanes[name].provider.name(language) if name in lanes else name,
             figures=_if_any(merged(trends.get(name, {}).values())),
-            before=_if_any(merged(before.get(name, {}).values())),
+            before=_if_any(before.get(name, Cell())),
             trend=await _points(engine, trends.get(name, {}), current, moments),
         )
         for name in dict.fromkeys(names)
     ]
-    whole, whole_before = await _together(engine, trends.values()), await _together(engine, before.values())
+    whole = await _together(engine, trends.values())
     return HistoryView(
         since=iso(current.start),
         until=iso(current.end),
         step_ms=current.step_s * 1000.0,
         before_since=iso(earlier.start),
         total=_if_any(merged(whole.values()), among_all=not providers),
-        before=_if_any(merged(whole_before.values()), among_all=not providers),
+        before=_if_any(merged(before.values()), among_all=not providers),
         trend=await _points(engine, whole, current, moments),
         providers=tuple(listed),
         kept_since=iso(kept.attempts) if kept.attempts else None,
@@ -92,7 +94,7 @@ async def totals(engine: Engine, provider: str | None, *, since: str) -> Cell:
     try:
         kept = await engine.parts.usage.kept()
         own = () if provider is None else (provider,)
-        rows = await engine.parts.usage.rollups(asked.kept_since(kept.attempts).spans, providers=own)
+        rows = await engine.parts.usage.rollups(asked.kept_since(kept.attempts).sum_spans, providers=own)
     except StoreUnavailable as error:
         raise StorageUnavailable(str(error)) from error
     return merged(row.cell for row in rows)
@@ -173,27 +175,49 @@ async def _trends(
     engine: Engine, asked: Period, providers: Sequence[str], category: str | None, kind: str | None
 ) -> dict[str, _Trend]:
     """The cells of each provider by the step they are in."""
-    rows = await engine.parts.usage.rollups(asked.spans, providers=providers, category=category, kind=kind)
-    found: dict[str, _Trend] = {}
+    found: dict[str, dict[int, list[Cell]]] = {}
+    async for row in _read(engine, asked.spans, providers, category, kind):
+        at = row.at // asked.step_s * asked.step_s
+        found.setdefault(row.provider, {}).setdefault(at, []).append(row.cell)
+    return {name: await _by_step(engine, steps) for name, steps in found.items()}
+
+
+async def _sums(
+    engine: Engine, asked: Period, providers: Sequence[str], category: str | None, kind: str | None
+) -> dict[str, Cell]:
+    """All requests of each provider."""
+    found: dict[str, list[Cell]] = {}
+    async for row in _read(engine, asked.sum_spans, providers, category, kind):
+        found.setdefault(row.provider, []).append(row.cell)
+    return {name: merged(cells) for name, cells in found.items()}
+
+
+async def _read(
+    engine: Engine, spans: Sequence[Span], providers: Sequence[str], category: str | None, kind: str | None
+) -> AsyncIterator[Rollup]:
+    rows = await engine.parts.usage.rollups(spans, providers=providers, category=category, kind=kind)
     for number, row in enumerate(rows, 1):
         if number % BREATH == 0:
             await engine.parts.clock.sleep(0)
-        steps = found.setdefault(row.provider, {})
-        at = row.at // asked.step_s * asked.step_s
-        if at in steps:
-            steps[at].merge(row.cell)
-        else:
-            steps[at] = row.cell
-    return found
+        yield row
 
 
 async def _together(engine: Engine, trends: Iterable[_Trend]) -> _Trend:
-    whole: _Trend = {}
+    found: dict[int, list[Cell]] = {}
     for steps in trends:
-        await engine.parts.clock.sleep(0)
         for at, cell in steps.items():
-            whole.setdefault(at, Cell()).merge(cell)
-    return whole
+            found.setdefault(at, []).append(cell)
+    return await _by_step(engine, found)
+
+
+async def _by_step(engine: Engine, found: Mapping[int, Sequence[Cell]]) -> _Trend:
+    merging, steps = 0, _Trend()
+    for at, cells in found.items():
+        if (merging := merging + len(cells)) >= BREATH:
+            await engine.parts.clock.sleep(0)
+            merging = 0
+        steps[at] = merged(cells)
+    return steps
 
 
 async def _points(
@@ -283,6 +307,7 @@ def _most_first(counts: Mapping[str, int]) -> Mapping[str, int]:
     return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
+@lru_cache(maxsize=BUCKETS)
 def _ms(seconds: float | None) -> float | None:
     if seconds is None:
         return None

@@ -47,6 +47,17 @@ def test_a_month_begins_with_a_whole_day_and_the_one_before_is_as_long() -> None
     assert [(span.grain, span.end - span.start) for span in before] == [("hour", 54_000), ("day", 30 * DAY)]
 
 
+def test_what_nobody_asks_steps_of_is_read_from_the_fewest_rollups() -> None:
+    before = asked("7d").before.sum_spans
+
+    assert [(span.grain, span.end - span.start) for span in before] == [
+        ("minute", 240),
+        ("hour", 50_400),
+        ("day", 6 * DAY),
+        ("hour", 43_200),
+    ]
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     now=st.floats(1e6, 2e9),
@@ -62,11 +73,12 @@ def test_spans_follow_one_another_without_gap_or_overlap(
     whole = period(since=text, until=None, step=step, now=now)
 
     for one in (whole.kept_since(kept), whole.before):
-        ends = [one.start, *(span.end for span in one.spans)]
-        assert [span.start for span in one.spans] == ends[:-1]
-        assert ends[-1] == one.end
-        assert all(span.start % GRAIN_S[span.grain] == 0 for span in one.spans)
-        assert sum((span.end - span.start) / GRAIN_S[span.grain] for span in one.spans) <= MOST_CELLS + 200
+        for spans in (one.spans, one.sum_spans):
+            ends = [one.start, *(span.end for span in spans)]
+            assert [span.start for span in spans] == ends[:-1]
+            assert ends[-1] == one.end
+            assert all(span.start % GRAIN_S[span.grain] == 0 for span in spans)
+            assert sum((span.end - span.start) / GRAIN_S[span.grain] for span in spans) <= MOST_CELLS + 200
     assert whole.start <= since < whole.start + whole.step_s
     assert whole.before.end == whole.start
 

@@ -3,11 +3,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from fractions import Fraction
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from provider_console.core.histogram import BUCKETS, SUB_BUCKETS, bucket_of
 from provider_console.core.ports import AttemptRow
-from provider_console.core.rollup import Cell, cell_of, merged
+from provider_console.core.rollup import Cell, bucket_of_us, cell_of, merged
 
 DISTRIBUTIONS: dict[str, Callable[[random.Random], float]] = {
     "uniform": lambda rng: rng.uniform(5.0, 3_000.0),
@@ -48,6 +52,22 @@ def test_percentiles_of_merged_rollups_are_within_3_2_percent_of_exact(name: str
     ordered = sorted(samples)
     exact = [ordered[math.ceil(share * len(ordered)) - 1] / 1000 for share in (0.5, 0.95, 0.99)]
     assert found == pytest.approx(exact, rel=0.032)
+
+
+def begins_us(bucket: int) -> Fraction:
+    octave, step = divmod(bucket, SUB_BUCKETS)
+    return 100 * 2**octave * Fraction(SUB_BUCKETS + step, SUB_BUCKETS)
+
+
+@settings(max_examples=300, deadline=None)
+@given(latency_us=st.integers(0, 4 * 10**9) | st.integers(1, BUCKETS).map(lambda bucket: math.ceil(begins_us(bucket))))
+def test_whole_microseconds_are_counted_in_the_bucket_that_holds_them(latency_us: int) -> None:
+    bucket = bucket_of_us(latency_us)
+
+    assert begins_us(bucket) <= latency_us or bucket == 0
+    assert latency_us < begins_us(bucket + 1) or bucket == BUCKETS - 1
+    # Seconds are not whole: at the very edge they may count one bucket lower.
+    assert bucket - bucket_of(latency_us / 1e6) in (0, 1)
 
 
 def test_there_is_no_percentile_of_nothing() -> None:

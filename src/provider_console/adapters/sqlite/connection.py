@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import aiosqlite
 
@@ -19,6 +20,10 @@ Work = Callable[[sqlite3.Connection], T]
 
 BUSY_TIMEOUT_MS: Final = 5_000
 """How long one process waits for another's transaction; ours take milliseconds."""
+
+TOGETHER: Final = 32
+"""Rows in one statement: after each statement the thread waits for Python's lock anew, behind the whole loop, and the
+loop behind it. Attempts have 22 values each, and a statement takes 999."""
 
 WAL_LIMIT_BYTES: Final = 16 * 1024 * 1024
 """The log is cut back to this after a checkpoint; a long reader can make it grow far beyond."""
@@ -98,6 +103,16 @@ def transact(work: Work[T], connection: sqlite3.Connection) -> T:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     return result
+
+
+def insert(
+    connection: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]], *, on_conflict: str = ""
+) -> None:
+    """Insert rows of equal length in their order; `into` ends before VALUES."""
+    for first in range(0, len(rows), TOGETHER):
+        some = rows[first : first + TOGETHER]
+        values = ", ".join((f"({', '.join('?' * len(some[0]))})",) * len(some))
+        connection.execute(f"{into} VALUES {values} {on_conflict}", tuple(chain.from_iterable(some)))
 
 
 def connect(

@@ -7,13 +7,14 @@ groups the attempts, so that Python, which everybody else waits for, has a few c
 from __future__ import annotations
 
 import sqlite3
-from array import array
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from provider_console.adapters.sqlite.connection import insert
 from provider_console.core.histogram import BUCKETS
 from provider_console.core.period import Span
 from provider_console.core.ports import Rollup
@@ -28,19 +29,29 @@ from provider_console.core.rollup import (
     Cell,
     Grain,
     bucket_of_us,
+    merged,
     packed,
     start_of,
+    unpacked,
     whole,
 )
 
 FOLD_ROWS: Final = 5_000
 """Attempts folded in one transaction: some 20 ms, in which nobody else writes."""
 
+BREATH: Final = 32
+BREATH_S: Final = 0.0001
+"""Cells made at once, about a millisecond of Python. Its lock is then let go for long enough that the loop, if it
+waits, has it: between two statements the database takes it again before the loop has woken up."""
+
+COARSE: Final[tuple[Grain, ...]] = ("hour", "day")
+
 _Key = tuple[str, str, str, int]
 
 _COLUMNS: Final = (
-    "provider, at, category, kind, attempts, successes, visits, executions, latency_us, lost_us, cost, details"
+    "provider, category, kind, at, attempts, successes, visits, executions, latency_us, lost_us, cost, details"
 )
+_STORED: Final = ", ".join(f"r.{column}" for column in _COLUMNS.split(", "))
 
 
 def _us(amount: str) -> str:
@@ -48,10 +59,12 @@ def _us(amount: str) -> str:
 
 
 _LATENCY: Final = _us("coalesce(first_content_ms, duration_ms)")
-# The same whole numbers as `core.rollup.cell_of` makes, which tests compare.
+# The same whole numbers as `core.rollup.cell_of` makes, which tests compare; then the minute as it is stored.
+_COUNTED: Final = 14
 _GROUPED: Final = f"""
+SELECT g.*, {_STORED} FROM (
 SELECT provider, category, kind, CAST(at / 60 AS INTEGER) * 60 AS minute,
-  count(*), sum(ok), sum(attempt = 1), sum(first),
+  count(*) AS attempts, sum(ok), sum(attempt = 1), sum(first),
   sum(CASE WHEN ok THEN {_LATENCY} ELSE 0 END),
   sum({_us("delay_before_ms")} + CASE WHEN ok THEN 0 ELSE {_us("duration_ms")} END),
   sum(CAST(min(max(cost, 0.0), {MOST_COST}) * {BILLION} + 0.5 AS INTEGER)),
@@ -59,6 +72,8 @@ SELECT provider, category, kind, CAST(at / 60 AS INTEGER) * 60 AS minute,
   group_concat(CASE WHEN NOT ok THEN (absorbed != 0) || coalesce(error_class, 'unknown') END),
   group_concat(units, char(10))
 FROM provider_usage_analytics WHERE id > ? AND id <= ? GROUP BY provider, category, kind, minute
+) g LEFT JOIN usage_rollup_minute r
+  ON r.provider = g.provider AND r.at = g.minute AND r.category = g.category AND r.kind = g.kind
 """  # noqa: S608 - constants of this package
 
 # Steps from name to name along the key: nobody has to know which providers there were.
@@ -91,18 +106,35 @@ _units: Final = msgspec.json.Decoder(dict[str, float]).decode
 
 def fold(connection: sqlite3.Connection, rows: int = FOLD_ROWS) -> bool:
     """Fold the next attempts in; whether there may be more. To be run in a transaction."""
-    folded, last = connection.execute(
-        "SELECT folded, (SELECT max(id) FROM (SELECT id FROM provider_usage_analytics WHERE id > folded "
-        "ORDER BY id LIMIT ?)) FROM usage_rollup_state",
-        (rows,),
-    ).fetchone()
+    (folded,) = connection.execute("SELECT folded FROM usage_rollup_state").fetchone()
+    last = _fold(connection, folded, rows, dict.fromkeys(GRAIN_S, 0))
     if last is None:
         return False
-    minutes = dict(map(_counted, connection.execute(_GROUPED, (folded, last))))
-    for grain in GRAIN_S:
-        _merge(connection, grain, _coarser(minutes, grain))
     connection.execute("UPDATE usage_rollup_state SET folded = ?", (last,))
     return True
+
+
+def _fold(connection: sqlite3.Connection, after: int, rows: int, starts: Mapping[Grain, int]) -> int | None:
+    """Fold the next attempts into the roll-ups of each grain that begin at its start or later; the last one's id."""
+    last: int | None = connection.execute(
+        "SELECT max(id) FROM (SELECT id FROM provider_usage_analytics WHERE id > ? ORDER BY id LIMIT ?)", (after, rows)
+    ).fetchone()[0]
+    if last is None:
+        return None
+    minutes: dict[_Key, Cell] = {}
+    stored: dict[_Key, Cell] = {}
+    for number, values in enumerate(connection.execute(_GROUPED, (after, last)), 1):
+        if number % BREATH == 0:
+            time.sleep(BREATH_S)
+        key, minutes[key] = _counted(values[:_COUNTED])
+        if values[_COUNTED] is not None:
+            stored[key] = _cell(values[_COUNTED:])
+    fresh = {key: cell for key, cell in minutes.items() if key[3] >= starts["minute"]}
+    _store(connection, "minute", fresh, stored)
+    for grain in COARSE:
+        cells = {key: cell for key, cell in _coarser(minutes, grain).items() if key[3] >= starts[grain]}
+        _store(connection, grain, cells, _known(connection, grain, cells))
+    return last
 
 
 def unfolded(connection: sqlite3.Connection) -> bool:
@@ -125,9 +157,9 @@ def absorb(connection: sqlite3.Connection, since: float, execution_id: str) -> N
     (folded,) = connection.execute("SELECT folded FROM usage_rollup_state").fetchone()
     for id_, provider, category, kind, at, error_class in changed:
         if id_ <= folded:
-            minute = {(provider, category, kind, start_of(at, "minute")): Cell(absorbed={error_class: 1})}
             for grain in GRAIN_S:
-                _merge(connection, grain, _coarser(minute, grain))
+                cells = {(provider, category, kind, start_of(at, grain)): Cell(absorbed={error_class: 1})}
+                _store(connection, grain, cells, _known(connection, grain, cells))
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
@@ -136,18 +168,8 @@ def rebuild(connection: sqlite3.Connection) -> None:
     starts = {grain: -(-int(pruned) // length) * length for grain, length in GRAIN_S.items()}
     for grain, start in starts.items():
         connection.execute(f"DELETE FROM usage_rollup_{grain} WHERE at >= ?", (start,))  # noqa: S608
-    last = 0
-    while True:
-        (up_to,) = connection.execute(
-            "SELECT max(id) FROM (SELECT id FROM provider_usage_analytics WHERE id > ? ORDER BY id LIMIT ?)",
-            (last, FOLD_ROWS),
-        ).fetchone()
-        if up_to is None:
-            break
-        minutes = dict(map(_counted, connection.execute(_GROUPED, (last, up_to))))
-        for grain, start in starts.items():
-            cells = _coarser(minutes, grain)
-            _merge(connection, grain, {key: cell for key, cell in cells.items() if key[3] >= start})
+    last: int = 0
+    while (up_to := _fold(connection, last, FOLD_ROWS, starts)) is not None:
         last = up_to
     connection.execute("UPDATE usage_rollup_state SET folded = ?", (last,))
 
@@ -158,31 +180,32 @@ def read(
     providers: Sequence[str],
     category: str | None,
     kind: str | None,
-) -> list[tuple[Any, ...]]:
-    """Rows for `rollup`, by provider within each span."""
+) -> list[list[tuple[Any, ...]]]:
+    """Rows for `rollup`, those of each span by provider."""
     condition, more = "", tuple[str, ...]()
     for column, value in (("category", category), ("kind", kind)):
         if value is not None:
             condition, more = f"{condition} AND {column} = ?", (*more, value)
-    columns = ", ".join(f"r.{column}" for column in _COLUMNS.split(", "))
-    found: list[tuple[Any, ...]] = []
+    found: list[list[tuple[Any, ...]]] = []
     for span in spans:
+        rows: list[tuple[Any, ...]] = []
+        found.append(rows)
         table = f"usage_rollup_{span.grain}"
         where = f"r.at >= ? AND r.at < ?{condition}"
         if providers:
-            sql = f"SELECT {columns} FROM {table} r WHERE r.provider = ? AND {where}"  # noqa: S608
+            sql = f"SELECT {_STORED} FROM {table} r WHERE r.provider = ? AND {where}"  # noqa: S608
             for name in providers:
-                found += connection.execute(sql, (name, span.start, span.end, *more))
+                rows += connection.execute(sql, (name, span.start, span.end, *more))
         else:
             names = _NAMES.format(grain=span.grain)
-            sql = f"{names} SELECT {columns} FROM names CROSS JOIN {table} r ON r.provider = name WHERE {where}"  # noqa: S608
-            found += connection.execute(sql, (span.start, span.end, *more))
+            sql = f"{names} SELECT {_STORED} FROM names CROSS JOIN {table} r ON r.provider = name WHERE {where}"  # noqa: S608
+            rows += connection.execute(sql, (span.start, span.end, *more))
     return found
 
 
 def rollup(values: Sequence[Any]) -> Rollup:
     """From a row of `read`."""
-    provider, at, category, kind, *_ = values
+    provider, category, kind, at, *_ = values
     return Rollup(provider, category, kind, at, _cell(values))
 
 
@@ -226,15 +249,15 @@ def _latencies(stored: dict[int, int] | bytes) -> int:
 
 
 def _storable(latencies: int) -> dict[int, int] | bytes:
-    dense = latencies.to_bytes(8 * BUCKETS, "little").rstrip(b"\0")
-    first = (len(dense) - len(dense.lstrip(b"\0"))) // 8
-    wide = dense.ljust(-(-len(dense) // 8) * 8, b"\0")[8 * first :]
-    counts = array("Q", wide)
+    if not latencies:
+        return {}
+    first, counts = unpacked(latencies)
     filled = len(counts) - counts.count(0)
-    width = next(width for width in _WIDTHS if max(counts, default=0) < 1 << (8 * width))
+    width = next(width for width in _WIDTHS if max(counts) < 1 << (8 * width))
     # An entry of a map is about 4 bytes. Dense ones may take twice the room: they are read in a sixth of the time.
     if width * len(counts) > 2 * 4 * filled:
-        return {first + position: count for position, count in enumerate(counts) if count}
+        return {bucket: count for bucket, count in enumerate(counts, first) if count}
+    wide = counts.tobytes()
     narrow = bytearray(width * len(counts))
     for place in range(width):
         narrow[place::width] = wide[place::8]
@@ -244,6 +267,16 @@ def _storable(latencies: int) -> dict[int, int] | bytes:
 def _counted(values: Sequence[Any]) -> tuple[_Key, Cell]:
     """A minute of attempts that SQL has grouped."""
     provider, category, kind, minute, attempts, successes, visits, executions, latency_us, lost_us, cost = values[:11]
+    latencies, failures, lines = values[11:]
+    failed, absorbed, units = dict[str, int](), dict[str, int](), dict[str, int]()
+    for failure, count in Counter(failures.split(",")).items() if failures else ():
+        error_class = failure[1:]
+        failed[error_class] = failed.get(error_class, 0) + count
+        if failure[0] == "1":
+            absorbed[error_class] = count
+    for line, count in Counter(lines.split("\n")).items() if lines else ():
+        for name, amount in _amounts(line):
+            units[name] = units.get(name, 0) + count * whole(amount, THOUSAND, MOST_UNITS)
     cell = Cell(
         attempts=attempts,
         successes=successes,
@@ -252,19 +285,11 @@ def _counted(values: Sequence[Any]) -> tuple[_Key, Cell]:
         latency_us=latency_us,
         lost_us=lost_us,
         cost=cost,
+        failed=failed,
+        absorbed=absorbed,
+        units=units,
+        latencies=packed(Counter(map(bucket_of_us, map(int, latencies.split(","))))) if latencies else 0,
     )
-    latencies, failures, units = values[11:]
-    if latencies:
-        cell.latencies = packed(Counter(map(bucket_of_us, map(int, latencies.split(",")))))
-    for failure, count in Counter((failures or "").split(",")).items():
-        if failure:
-            absorbed, error_class = failure[0] == "1", failure[1:]
-            cell.failed[error_class] = cell.failed.get(error_class, 0) + count
-            if absorbed:
-                cell.absorbed[error_class] = count
-    for line, count in Counter((units or "").split("\n")).items():
-        for name, amount in _amounts(line):
-            cell.units[name] = cell.units.get(name, 0) + count * whole(amount, THOUSAND, MOST_UNITS)
     return (provider, category, kind, minute), cell
 
 
@@ -276,43 +301,42 @@ def _amounts(line: str) -> Iterable[tuple[str, float]]:
 
 
 def _coarser(minutes: Mapping[_Key, Cell], grain: Grain) -> Mapping[_Key, Cell]:
-    if grain == "minute":
-        return minutes
-    cells: dict[_Key, Cell] = {}
+    cells: dict[_Key, list[Cell]] = {}
     for (provider, category, kind, minute), cell in minutes.items():
-        key = (provider, category, kind, start_of(minute, grain))
-        if key not in cells:
-            cells[key] = Cell()
-        cells[key].merge(cell)
-    return cells
+        cells.setdefault((provider, category, kind, start_of(minute, grain)), []).append(cell)
+    return {key: merged(found) for key, found in cells.items()}
 
 
-def _merge(connection: sqlite3.Connection, grain: Grain, cells: Mapping[_Key, Cell]) -> None:
+def _known(connection: sqlite3.Connection, grain: Grain, keys: Iterable[_Key]) -> Mapping[_Key, Cell]:
+    """Those of the cells that are stored."""
+    sql = f"SELECT {_COLUMNS} FROM usage_rollup_{grain} WHERE provider = ? AND category = ? AND kind = ? AND at = ?"  # noqa: S608
+    found = {key: connection.execute(sql, key).fetchone() for key in keys}
+    return {key: _cell(values) for key, values in found.items() if values is not None}
+
+
+def _store(
+    connection: sqlite3.Connection, grain: Grain, fresh: Mapping[_Key, Cell], stored: Mapping[_Key, Cell]
+) -> None:
     """Add cells to those that are stored."""
-    known = f"SELECT {_COLUMNS} FROM usage_rollup_{grain} WHERE provider = ? AND at = ? AND category = ? AND kind = ?"  # noqa: S608
     rows = []
-    for (provider, category, kind, at), fresh in cells.items():
-        cell = Cell()
-        cell.merge(fresh)
-        stored = connection.execute(known, (provider, at, category, kind)).fetchone()
-        if stored is not None:
-            cell.merge(_cell(stored))
-        details = _encode(_Details(cell.failed, cell.absorbed, cell.units, _storable(cell.latencies)))
-        rows.append(
-            (
-                provider,
-                at,
-                category,
-                kind,
-                cell.attempts,
-                cell.successes,
-                cell.visits,
-                cell.executions,
-                cell.latency_us,
-                cell.lost_us,
-                cell.cost,
-                details,
-            )
-        )
-    sql = f"INSERT OR REPLACE INTO usage_rollup_{grain} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-    connection.executemany(sql, rows)
+    for number, (key, cell) in enumerate(fresh.items(), 1):
+        if number % BREATH == 0:
+            time.sleep(BREATH_S)
+        whole_cell = merged((stored[key], cell)) if key in stored else cell
+        rows.append((*key, *_stored(whole_cell)))
+    sql = f"INSERT OR REPLACE INTO usage_rollup_{grain} ({_COLUMNS}) "
+    insert(connection, sql, rows)
+
+
+def _stored(cell: Cell) -> tuple[Any, ...]:
+    """What `_cell` reads."""
+    return (
+        cell.attempts,
+        cell.successes,
+        cell.visits,
+        cell.executions,
+        cell.latency_us,
+        cell.lost_us,
+        cell.cost,
+        _encode(_Details(cell.failed, cell.absorbed, cell.units, _storable(cell.latencies))),
+    )

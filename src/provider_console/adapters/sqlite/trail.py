@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from provider_console.adapters.sqlite.chain import CHECKPOINT, FIELDS, Value, genesis, row_hash, signature, signed
-from provider_console.adapters.sqlite.rows import placeholders
+from provider_console.adapters.sqlite.connection import insert
 
 BREAK: Final = "audit.break"
 """The action of a row that the console writes itself where the chain it finds is not the one that was left."""
@@ -18,10 +18,7 @@ BREAK: Final = "audit.break"
 UNSIGNED: Final = "audit.unsigned"
 """The action of a row that says which rows before it were written while no key could be had."""
 
-_ROWS: Final = f"INSERT INTO audit_log ({FIELDS}, hash) VALUES "  # noqa: S608
-_VALUES: Final = f"({placeholders(FIELDS)}, ?)"
-TOGETHER: Final = 32
-"""Rows in one statement: after each statement the thread waits for Python's lock anew, behind the whole loop."""
+_ROWS: Final = f"INSERT INTO audit_log ({FIELDS}, hash)"
 _TAIL: Final = "SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1"
 _INTENT: Final = "SELECT actor, role, front_end, action, subject FROM audit_log WHERE seq = ? AND phase = 'intent'"
 _HEAD: Final = "SELECT trail, seq, hash, signature FROM audit_head WHERE id = 1"
@@ -135,9 +132,7 @@ def append(
         subject = f"rows up to {stored.seq}"
         add(at, "provider-console", "system", "engine", UNSIGNED, subject, "outcome", None, "done", None, None)
     done = [_add(entry, add, connection) for entry in entries]
-    for first in range(0, len(rows), TOGETHER):
-        some = rows[first : first + TOGETHER]
-        connection.execute(_ROWS + ", ".join([_VALUES] * len(some)), [value for row in some for value in row])
+    insert(connection, _ROWS, rows)
     if key is not None:
         checkpoints = [row for row in rows if row[0] % CHECKPOINT == 0]
         connection.executemany(

@@ -12,6 +12,7 @@ from typing import Any, Final
 from provider_console.adapters.sqlite import rollups
 from provider_console.adapters.sqlite import rows as values
 from provider_console.adapters.sqlite.alerts import Alerts
+from provider_console.adapters.sqlite.connection import insert
 from provider_console.adapters.sqlite.database import Database
 from provider_console.adapters.sqlite.history import StoredHistory
 from provider_console.adapters.sqlite.salvage import salvage_tables
@@ -34,24 +35,19 @@ from provider_console.sdk.provider import Provider
 log = logging.getLogger(__name__)
 
 # Table and column names are constants of this package; every value is bound.
-_ATTEMPT: Final = (
-    f"INSERT INTO provider_usage_analytics ({values.ATTEMPT_COLUMNS}) "  # noqa: S608
-    f"VALUES ({values.placeholders(values.ATTEMPT_COLUMNS)})"
-)
+_ATTEMPTS: Final = f"INSERT INTO provider_usage_analytics ({values.ATTEMPT_COLUMNS})"
 # `moved`: the provider's check before it found another state.
 _CHECK: Final = (
     f"INSERT INTO system_health_checks ({values.CHECK_COLUMNS}, moved) "  # noqa: S608
     f"VALUES ({values.placeholders(values.CHECK_COLUMNS)}, (SELECT state FROM system_health_checks "
     "WHERE provider = ?1 ORDER BY at DESC, id DESC LIMIT 1) IS NOT ?3)"
 )
-_BEGIN: Final = (
-    "INSERT INTO executions (id, kind, category, parent, at, owner) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
+_BEGUN: Final = "INSERT INTO executions (id, kind, category, parent, at, owner)"
 # Begun and ended since the last write, as most are.
-_WHOLE: Final = (
-    "INSERT INTO executions (id, kind, category, parent, at, owner, status, provider, elapsed_ms, report) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET status = excluded.status, "
-    "provider = excluded.provider, elapsed_ms = excluded.elapsed_ms, report = excluded.report"
+_WHOLE: Final = "INSERT INTO executions (id, kind, category, parent, at, owner, status, provider, elapsed_ms, report)"
+_WHOLE_AFTER_BEGUN: Final = (
+    "ON CONFLICT (id) DO UPDATE SET status = excluded.status, provider = excluded.provider, "
+    "elapsed_ms = excluded.elapsed_ms, report = excluded.report"
 )
 _END: Final = "UPDATE executions SET status = ?, provider = ?, elapsed_ms = ?, report = ? WHERE id = ?"
 _PROVIDER: Final = (
@@ -75,7 +71,7 @@ SELECT {values.CHECK_COLUMNS} FROM system_health_checks WHERE id IN (
 """  # noqa: S608
 
 FOLD_S: Final = 1.0
-FOLD_ROWS: Final = 2_000
+FOLD_ROWS: Final = 5_000
 """Attempts go into the roll-ups after so long, or when so many wait, not with each write: it costs a cell as much to
 take one attempt as to take a hundred."""
 
@@ -148,12 +144,9 @@ class SqliteUsage(StoredHistory, Alerts, Trials):
                 whole.append((*begin, row.status, row.provider, row.elapsed_ms, row.report))
             else:
                 ended.append((row.status, row.provider, row.elapsed_ms, row.report, row.id))
-        # Order matters within a table only, and an execution begins before it ends.
-        executions = ((_BEGIN, list(begun.values())), (_WHOLE, whole), (_END, ended))
-        tables = (*executions, (_ATTEMPT, attempts), (_CHECK, checks))
-        batches = [(sql, many) for sql, many in tables if many]
-        if batches or absorbed:
-            await self._database.write(partial(_write, batches, absorbed))
+        if rows:
+            work = partial(_write, list(begun.values()), whole, ended, attempts, checks, absorbed)
+            await self._database.write(work)
             await self._fold_when_due(len(attempts))
 
     async def _fold_when_due(self, attempts: int) -> None:
@@ -347,11 +340,19 @@ class SqliteUsage(StoredHistory, Alerts, Trials):
 
 
 def _write(
-    batches: Sequence[tuple[str, list[tuple[Any, ...]]]],
+    begun: Sequence[tuple[Any, ...]],
+    whole: Sequence[tuple[Any, ...]],
+    ended: Sequence[tuple[Any, ...]],
+    attempts: Sequence[tuple[Any, ...]],
+    checks: Sequence[tuple[Any, ...]],
     absorbed: Sequence[tuple[float, str]],
     connection: sqlite3.Connection,
 ) -> None:
-    for sql, many in batches:
-        connection.executemany(sql, many)
+    # Order matters within a table only, and an execution begins before it ends.
+    insert(connection, _BEGUN, begun, on_conflict="ON CONFLICT DO NOTHING")
+    insert(connection, _WHOLE, whole, on_conflict=_WHOLE_AFTER_BEGUN)
+    connection.executemany(_END, ended)
+    insert(connection, _ATTEMPTS, attempts)
+    connection.executemany(_CHECK, checks)
     for since, execution_id in absorbed:
         rollups.absorb(connection, since, execution_id)
