@@ -9,31 +9,27 @@ from typing import Any, ClassVar, Final
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input
 
 from provider_console.console.errors import BadRequest, ConfigurationInvalid
 from provider_console.console.views import SecretView, SettingView
-from provider_console.tui.ink import BLANK, Line, Span, left, line, muted, row
+from provider_console.tui.ink import BLANK, Line, left, row
 from provider_console.tui.pages import config, secrets, tables
 from provider_console.tui.pages.unsaved import Unsaved, Written
-from provider_console.tui.pages.values import Mistyped, allowed, editable, read, same, shown, typed_of, words_of
-from provider_console.tui.screens.filtered import FilteredScreen
+from provider_console.tui.pages.values import editable, shown, words_of
 from provider_console.tui.screens.secrets import OF_SECRETS, SecretsScreen
+from provider_console.tui.screens.typed import TypedScreen
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.keys import Key, Keys
 from provider_console.tui.widgets.lines import Lines
-from provider_console.tui.widgets.setting import Field
 from provider_console.tui.widgets.table import Row, Table
 
 SHORT: Final = 30
 """Below so many rows the blanks, the rules and the difference go."""
-NARROW: Final = 100
-"""Below so many columns a field has less room."""
 WHILE_EDITING: Final = frozenset({"edit", "leave", "next", "walk"})
 """What the keys of the screen do while a value is typed."""
 
 
-class ConfigScreen(FilteredScreen, SecretsScreen):
+class ConfigScreen(TypedScreen, SecretsScreen):
     """Sections at the left, settings at the right, and what is not saved below."""
 
     MODE = "config"
@@ -56,13 +52,9 @@ class ConfigScreen(FilteredScreen, SecretsScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.unsaved = Unsaved()
         self._written = Written()
         self._read_for: tuple[object, ...] = ()
         self._section = ""
-        self._editing: str | None = None
-        self._wrong: tuple[str, str] | None = None
-        """What was typed last and why it cannot be the value."""
         self._rows: list[Row] = []
         self._rows_of: tuple[object, ...] = ()
 
@@ -86,10 +78,6 @@ class ConfigScreen(FilteredScreen, SecretsScreen):
     @property
     def _sections(self) -> Table:
         return self.query_one("#sections", Table)
-
-    @property
-    def _settings(self) -> Table:
-        return self.query_one("#settings", Table)
 
     @property
     def selected(self) -> SettingView | None:
@@ -181,6 +169,9 @@ class ConfigScreen(FilteredScreen, SecretsScreen):
             lines += config.what_changes(self.unsaved, self.state, at, width, room, self.glyphs)
         return [*lines, BLANK]
 
+    def _explain(self) -> None:
+        self.query_one("#under", Lines).show(self._under)
+
     def _read_written(self) -> None:
         """Have the file read anew, where it is another one by now; what is not saved is looked at anew, too."""
         view = self.state.config
@@ -208,7 +199,7 @@ class ConfigScreen(FilteredScreen, SecretsScreen):
         elif message.table is self._settings:
             if self._editing is not None and message.key != self._editing:
                 self._leave_field()
-            self.query_one("#under", Lines).show(self._under)
+            self._explain()
         self.show_keys()
 
     def on_table_chosen(self, message: Table.Chosen) -> None:
@@ -327,122 +318,6 @@ class ConfigScreen(FilteredScreen, SecretsScreen):
                 self.tell("nothing was changed")
 
         self.ask(edit(), group="editor")
-
-    def _open_field(self, setting: SettingView) -> None:
-        value = self.unsaved.changes.get(setting.key, setting.value)
-        words = words_of(setting)
-        field = Field(
-            setting.key,
-            setting.key if self._needle else setting.key.partition(".")[2],
-            self._note(setting, None),
-            typed=(shown(value) if words else typed_of(value)),
-            words=words,
-            cursor_glyph=self.glyphs.cursor,
-        )
-        self._editing, self._wrong = setting.key, None
-
-        async def put() -> None:
-            await self.query_one("#right").mount(field)
-            self._place_field()
-            field.control.focus()
-            self.show_keys()
-
-        self.call_next(put)
-
-    def _field(self) -> Field | None:
-        fields = self.query(Field)
-        return fields.first() if fields else None
-
-    def _place_field(self) -> None:
-        """Keep the field on the row of its setting."""
-        field, row = self._field(), None if self._editing is None else self._settings.line_of(self._editing)
-        if field is not None and row is not None:
-            field.styles.offset = (0, row)
-            field.set_class(self.size.width < NARROW, "-narrow")
-
-    def _note(self, setting: SettingView, wrong: str | None) -> Line:
-        if wrong is not None:
-            return line(Span(f"{self.glyphs.failed} {wrong}", "bad"))
-        return line(muted(f"was {shown(setting.value)} · {allowed(setting)} "), Span("ok", "ok"))
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Say at once whether what is typed could be the value."""
-        event.stop()
-        self._look_at_field()
-
-    def on_words_changed(self) -> None:
-        """Another choice."""
-        self._look_at_field()
-
-    def _look_at_field(self) -> None:
-        field, setting = self._field(), self.selected
-        if field is None or setting is None or setting.key != self._editing:
-            return
-        typed = field.typed
-        self._wrong = None
-        try:
-            value = read(setting, typed)
-        except Mistyped as error:
-            self._say(field, setting, typed, str(error))
-            return
-        self._say(field, setting, typed, None)
-
-        async def asked() -> None:
-            # Patterns and settings that contradict each other: the whole configuration is tried.
-            problem = await self._refusal({**self.unsaved.changes, setting.key: value}, setting.key)
-            if problem is not None and field.is_attached and field.typed == typed:
-                self._say(field, setting, typed, problem)
-
-        # The function itself: one that is given up before it began would leave a coroutine that nobody awaited.
-        self.run_worker(asked, group="typed", exclusive=True)  # type: ignore[arg-type]  # Textual takes functions
-
-    def _say(self, field: Field, setting: SettingView, typed: str, wrong: str | None) -> None:
-        """Put what is wrong beside the field, and in full below the table."""
-        self._wrong = None if wrong is None else (typed, wrong)
-        field.say(self._note(setting, wrong))
-        self.query_one("#under", Lines).show(self._under)
-
-    async def _refusal(self, changes: dict[str, Any], key: str) -> str | None:
-        try:
-            await self.link.console.edited_config(changes)
-        except (BadRequest, ConfigurationInvalid) as error:
-            return error.message.removeprefix(f"{key}: ")
-        return None
-
-    def _accept(self) -> bool:
-        """Take what was typed as a change; False where it cannot be one, which is said beside it."""
-        field, setting = self._field(), self.selected
-        if field is None or setting is None:
-            return True
-        try:
-            value = read(setting, field.typed)
-        except Mistyped as error:
-            self._say(field, setting, field.typed, str(error))
-            return False
-        if self._wrong is not None and self._wrong[0] == field.typed:
-            return False
-        self._close_field()
-        if not same(value, setting.value) or setting.key in self.unsaved.changes:
-            self._change(setting, value)
-        return True
-
-    def _leave_field(self) -> None:
-        """The cursor went elsewhere: what can be accepted is, the rest is put back."""
-        if self._editing is not None and not self._accept():
-            self._close_field()
-
-    def _close_field(self) -> None:
-        self._editing, self._wrong = None, None
-        for field in self.query(Field):
-            field.display = False
-            self.call_next(field.remove)
-        self.query_one("#under", Lines).show(self._under)
-        self._settings.focus()
-        self.call_after_refresh(self.show_keys)
-
-    def on_field_accepted(self) -> None:
-        """Enter in the field."""
-        self._accept()
 
     def _change(self, setting: SettingView, value: Any) -> None:
         self.unsaved = self.unsaved.with_change(setting, value, self._written)
