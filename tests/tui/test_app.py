@@ -30,11 +30,13 @@ from provider_console.console.views import Who
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.ink import plain
 from provider_console.tui.link import Preview
+from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.screens.coverage import CoverageScreen
 from provider_console.tui.screens.dialogs import ConfirmScreen
 from provider_console.tui.screens.help import HelpScreen
 from provider_console.tui.state import Read
 from provider_console.tui.themes import load_themes
+from provider_console.tui.widgets.form import Entry
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Table
 
@@ -295,3 +297,29 @@ def test_a_crash_shows_no_local_variable_and_exits_with_one() -> None:
     assert code == 1
     assert b"a defect" in seen
     assert b"canary-4711" not in seen
+
+
+async def test_a_screen_that_goes_asks_nothing_more_while_its_widgets_leave_one_by_one() -> None:
+    left: list[int] = []
+
+    async def waiting() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.append(len(screen.walk_children()))
+
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = ConsoleScreen()
+        await pilot.app.push_screen(screen)
+        whole = len(screen.walk_children())
+        screen.ask(waiting())
+        await pilot.pause()
+        await pilot.app.pop_screen()
+        assert left == [whole]
+
+
+async def test_an_entry_can_be_read_before_it_is_on_the_screen() -> None:
+    async with app().run_test():
+        assert Entry("port", "Port", (), typed="8750").typed == "8750"
+        assert Entry("kind", "Kind", (), typed="b", words=("a", "b")).typed == "b"
+        assert Entry("text", "Text", (), typed="one\ntwo", rows=3).typed == "one\ntwo"

@@ -69,6 +69,14 @@ class ConsoleScreen(Screen[None]):
         """Show what is known."""
         self.state = self.app.state  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
         self._show_all()
+        self.begin()
+
+    def begin(self) -> None:
+        """What else is to be done once the screen is there."""
+
+    def _on_prune(self) -> None:
+        """Ask nothing any more: Textual ends what a screen asks only once its widgets are gone, one by one."""
+        self.workers.cancel_node(self)
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Show what changed meanwhile."""

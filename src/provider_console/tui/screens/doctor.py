@@ -40,9 +40,8 @@ class DoctorScreen(ConsoleScreen):
         yield Lines(id="headline")
         yield Pager(id="page")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Look at once."""
-        super().on_mount()
         if self.refusal("examine") is None:
             self.action_examine()
 

@@ -42,9 +42,8 @@ class FirstRunScreen(ConsoleScreen):
             yield Choices(id="ways", gap=1, cursor_glyph=self.glyphs.cursor)
             yield Lines(id="looked")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Ask where was looked."""
-        super().on_mount()
         self._survey()
 
     def _survey(self) -> None:

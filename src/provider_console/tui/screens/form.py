@@ -65,9 +65,8 @@ class FormScreen(ConsoleScreen):
                 self._shown, self._draft.kind = kind, kind.name
                 yield from self._made(kind)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Type into the first field."""
-        super().on_mount()
         made = [entry for name, entry in entries(self).items() if name != "kind"]
         (made[0] if made else entries(self)["kind"]).control.focus()
 

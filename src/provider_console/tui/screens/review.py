@@ -53,9 +53,8 @@ class ReviewScreen(ConsoleScreen):
         yield Lines(id="headline")
         yield Pager(id="page")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Read the file as it is now."""
-        super().on_mount()
         self.ask(self._look(), group="look")
 
     async def _look(self) -> None:

@@ -53,10 +53,9 @@ class StartingScreen(ConsoleScreen):
             return None
         return trace_of(self._opened, self.state, max(self.state.now, self.link.clock.wall()))
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Paint what runs more often than once a second."""
         self._beat = self.set_interval(BEAT_S, self._on_beat, pause=True)
-        super().on_mount()
 
     def _on_beat(self) -> None:
         for own in self._own.values():

@@ -71,9 +71,8 @@ class TableScreen(ConsoleScreen):
     def _asks_name(self) -> bool:
         return self._item.kind.named and self._item.name is None
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Type into the first field."""
-        super().on_mount()
         next(iter(entries(self).values())).control.focus()
 
     def show(self) -> None:

@@ -66,25 +66,17 @@ class Entry(Horizontal):
         super().__init__(name=name)
         self._label = label
         self._note = note
-        self._typed = typed
-        self._words = tuple(words)
-        self._rows = rows
-        self._longest = longest
         self._bar = cursor_glyph
         self._lit = False
+        # Made here and not when Textual composes: an entry can be read before that, and while its form goes away.
+        self._labelled = Lines(self._label_lines, classes="entry--label")
+        self.control = _control(typed, words, rows, longest)
+        """What is typed into or chosen from."""
+        self._noted = Lines(self._note_lines, classes="entry--note")
 
     def compose(self) -> ComposeResult:
         """Label, control, note."""
-        yield Lines(self._label_lines, classes="entry--label")
-        if self._words:
-            yield Words(self._words, self._typed)
-        elif self._rows > 1:
-            text = Text(self._typed, longest=self._longest)
-            text.styles.height = self._rows
-            yield text
-        else:
-            yield Input(self._typed, max_length=min(self._longest, LINE_LONGEST), compact=True, select_on_focus=False)
-        yield Lines(self._note_lines, classes="entry--note")
+        yield from (self._labelled, self.control, self._noted)
 
     def _label_lines(self, _width: int, _height: int) -> Sequence[Line]:
         bar = Span(f"{self._bar} " if self._lit else "  ", "accent")
@@ -96,7 +88,7 @@ class Entry(Horizontal):
     def say(self, note: Line) -> None:
         """Put another note beside it."""
         self._note = note
-        self.query_one(".entry--note", Lines).show(self._note_lines)
+        self._noted.show(self._note_lines)
 
     @property
     def typed(self) -> str:
@@ -105,11 +97,6 @@ class Entry(Horizontal):
         if isinstance(control, Words):
             return control.chosen
         return control.text if isinstance(control, TextArea) else str(control.value)
-
-    @property
-    def control(self) -> Words | TextArea | Input:
-        """What is typed into or chosen from."""
-        return self.query_one("Words, TextArea, Input")  # type: ignore[return-value]  # composed above
 
     def on_descendant_focus(self) -> None:
         """Light the label."""
@@ -121,12 +108,22 @@ class Entry(Horizontal):
 
     def _light(self, *, lit: bool) -> None:
         self._lit = lit
-        self.query_one(".entry--label", Lines).show(self._label_lines)
+        self._labelled.show(self._label_lines)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes on to the next entry."""
         event.stop()
         self.screen.focus_next()
+
+
+def _control(typed: str, words: Sequence[str], rows: int, longest: int) -> Words | TextArea | Input:
+    if words:
+        return Words(words, typed)
+    if rows == 1:
+        return Input(typed, max_length=min(longest, LINE_LONGEST), compact=True, select_on_focus=False)
+    text = Text(typed, longest=longest)
+    text.styles.height = rows
+    return text
 
 
 def entries(parent: Widget) -> dict[str, Entry]:
