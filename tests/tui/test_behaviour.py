@@ -5,6 +5,7 @@ What no other module tries is tried here.
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 from typing import Final
@@ -14,8 +15,12 @@ from tests.tui.scene import NOW, check, provider
 from tests.tui.workflows import fleet
 from textual.app import App
 from textual.binding import Binding
+from textual.geometry import Region
+from textual.strip import Strip
 
 from provider_console.console.events import HealthChecked
+from provider_console.console.views import iso
+from provider_console.testing.frozen import FrozenClock
 from provider_console.testing.workflow import (
     Workflow,
     click,
@@ -27,10 +32,12 @@ from provider_console.testing.workflow import (
     see,
     see_no,
 )
-from provider_console.tui.ink import Line, line
+from provider_console.tui.ink import Line, line, plain
 from provider_console.tui.keymap import TITLES
 from provider_console.tui.palette import commands
 from provider_console.tui.screens.base import ConsoleScreen
+from provider_console.tui.state import Checked, Ticked
+from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
 
 ROOT: Final = Path(__file__).parents[2]
@@ -68,6 +75,12 @@ PROMISES: Final = {
         "tests/tui/test_behaviour.py::test_a_thousand_events_fold_to_few_updates",
         "tests/tui/test_health_screen.py::test_ten_thousand_providers_are_shown_and_moved_through",
         "benchmarks/repaint.py",
+    ),
+    "a console in which nothing happens costs next to nothing": (
+        "tests/tui/test_behaviour.py::test_while_all_is_well_a_second_changes_the_sentence_and_rows_follow_within_five",
+        "tests/tui/test_behaviour.py::test_a_word_in_one_row_asks_the_widgets_of_that_row_for_that_row",
+        "tests/tui/test_pages.py::test_where_all_is_well_the_sentence_alone_knows_the_time",
+        "benchmarks/startup.py",
     ),
     "wide or destructive actions confirm with what exactly will happen, others can be undone": (
         "tests/tui/test_health_screen.py::test_what_nobody_else_serves_is_disabled_after_a_yes",
@@ -147,6 +160,74 @@ async def test_a_change_of_one_row_repaints_that_row_alone() -> None:
         assert seen == []
 
 
+WELL: Final = [provider(f"p{number:02}", last_check=iso(NOW - 8)) for number in range(12)]
+"""Twelve providers that are as ever."""
+
+
+async def test_while_all_is_well_a_second_changes_the_sentence_and_rows_follow_within_five() -> None:
+    clock = FrozenClock(NOW)
+    app = fleet.app(fleet.console(health=fleet.health(WELL)), clock=clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        table, sentence = app.screen.query_one(Table), app.screen.query_one("#headline", Lines)
+
+        async def second() -> tuple[str, str]:
+            clock.advance(1.0)
+            app.change(Ticked(clock.wall()))
+            await pilot.pause()
+            return plain(sentence.lines[1]), next(row for row in _rows(table) if "p03" in row)
+
+        first, row = await second()
+        app.change(Checked((HealthChecked(at=clock.wall(), check=check("p03", clock.wall())),)))
+        told = [await second() for _ in range(5)]
+
+        assert "checked just now" not in first
+        assert "checked just now" in told[0][0]
+        assert told[0][1] == row
+        assert told[4][1] != row
+
+
+def _rows(table: Table) -> list[str]:
+    return [table.render_line(y).text for y in range(table.size.height)]
+
+
+async def test_rows_composed_alone_are_those_of_the_whole_screen() -> None:
+    app = fleet.app()
+    async with app.run_test(size=(200, 60)) as pilot:
+        await pilot.pause()
+        compositor = app.screen._compositor
+        whole = [strip.text for strip in compositor.render_strips()]
+        chance = random.Random(7)
+        for count in (1, 2, 3, 8, 30, 60):
+            rows = set(chance.sample(range(60), count))
+            crop = Region.from_union([Region(0, y, 200, 1) for y in rows])
+            chops = compositor._render_chops(crop, rows.__contains__)
+            said = ["".join(strip.text for strip in chop.values() if strip is not None) for chop in chops]
+            assert said == [whole[y] if y in rows else "" for y in range(60)]
+
+
+async def test_a_word_in_one_row_asks_the_widgets_of_that_row_for_that_row() -> None:
+    app = fleet.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        table = app.screen.query_one(Table)
+        asked: list[Region] = []
+        render = table.render_lines
+
+        def counted(crop: Region) -> list[Strip]:
+            asked.append(crop)
+            return render(crop)
+
+        table.render_lines = counted  # type: ignore[method-assign]
+        app.screen.query_one("#headline", Lines).refresh(Region(0, 1, 120, 1))
+        await pilot.pause()
+        assert asked == []
+        table.refresh(Region(0, 4, 120, 1))
+        await pilot.pause()
+
+        assert asked == [Region(0, 4, 120, 1)]
+
+
 async def test_moving_the_cursor_lays_out_no_other_row_and_scrolling_only_the_new_one() -> None:
     app = fleet.app()
     laid: list[int] = []
@@ -203,7 +284,7 @@ async def test_a_thousand_events_fold_to_few_updates() -> None:
 
         screen.show = counted  # type: ignore[method-assign]
         for number in range(1000):
-            app.change(HealthChecked(at=NOW, check=check(f"p{number:03}", NOW)))
+            app.change(HealthChecked(at=NOW, check=check(f"p{number:03}", NOW, passed=False)))
         await pilot.pause()
 
         assert len(app.state.checks) >= 1000

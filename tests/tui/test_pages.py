@@ -16,7 +16,17 @@ from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
 from provider_console.tui.ink import plain, width_of
 from provider_console.tui.pages import coverage, detail, frame, headline, health, portrait, strips
 from provider_console.tui.pages.frame import standing
-from provider_console.tui.state import CheckAsked, Checked, ProvidersRead, State, Ticked, Unanswered, reduce
+from provider_console.tui.state import (
+    CheckAsked,
+    Checked,
+    ProvidersRead,
+    Read,
+    State,
+    Ticked,
+    Unanswered,
+    reduce,
+    routine,
+)
 
 SIZES = [60, 72, 80, 92, 100, 110, 116, 120, 160, 200]
 
@@ -68,6 +78,60 @@ def test_a_row_that_is_steady_does_not_know_the_time_and_one_in_trouble_does() -
 
     same = {name: all(a is b for a, b in zip(*parts, strict=True)) for name, parts in made.items()}
     assert same == {"LibreTranslate": False, "OpenAI": False, "Gemini": False, "Apertium": True, "DeepL": True}
+
+
+WELL = (provider("Apertium", score=96.0), provider("DeepL", score=99.1))
+
+
+def test_where_all_is_well_the_sentence_alone_knows_the_time() -> None:
+    state = scene(WELL)
+    later = replace(state, now=NOW + 8)
+
+    def page(seen: State) -> str:
+        rows = [health.provider_row(entry, seen, 120, UNICODE, selected=False) for entry in health.entries(seen)]
+        details = [detail.below(view, seen, 120, 13, UNICODE) for view in seen.providers.values()]
+        return text([*rows, *(each for lines in details for each in lines)])
+
+    assert health.calm(state)
+    assert page(state) == page(later)
+    assert text(headline.headline(state, 120, UNICODE)) != text(headline.headline(later, 120, UNICODE))
+
+
+def test_whatever_counts_seconds_is_not_calm() -> None:
+    assert not health.calm(scene())
+    assert not health.calm(reduce(scene(WELL), CheckAsked(NOW, frozenset({"deepl"}))))
+    assert not health.calm(
+        scene((*WELL, provider("Zeta", HealthState.UNKNOWN, why="not checked yet", last_check=None)))
+    )
+
+
+def test_a_check_that_is_near_is_not_counted_to_the_second() -> None:
+    passed = HealthChecked(at=NOW, check=check("deepl", NOW))
+    state = reduce(scene(WELL), Checked((passed,)))
+
+    assert "checked just now · next in 22 s" in text(headline.headline(state, 120, UNICODE))
+    assert "checked just now · next in 18 s" in text(headline.headline(replace(state, now=NOW + 4), 120, UNICODE))
+    later = text(headline.headline(replace(state, now=NOW + 19), 120, UNICODE))
+    assert "checked 19 s ago" in later
+    assert "next in" not in later
+
+
+def test_what_was_not_asked_anything_was_not_checked() -> None:
+    held = HealthChecked(at=NOW, check=check("gemini", NOW, passed=None))
+
+    assert "checked 8 s ago" in text(headline.headline(reduce(scene(), Checked((held,))), 120, UNICODE))
+
+
+def test_routine_is_what_checks_say_of_providers_that_stay_as_they_are() -> None:
+    state = scene(WELL)
+    passed = Checked((HealthChecked(at=NOW, check=check("deepl", NOW)),))
+    failed = Checked((HealthChecked(at=NOW, check=check("deepl", NOW, passed=False)),))
+    slower = ProvidersRead(NOW + 1, (provider("DeepL", score=97.0),))
+    down = ProvidersRead(NOW + 1, (provider("DeepL", HealthState.UNHEALTHY),))
+    gone = Read(NOW + 1, {"health": msgspec.structs.replace(scene().health, providers=WELL[:1])})
+
+    assert all(routine(state, reduce(state, change)) for change in (Ticked(NOW + 1), passed, slower))
+    assert not any(routine(state, reduce(state, change)) for change in (failed, down, gone, Unanswered(NOW + 3)))
 
 
 def test_the_first_round_is_alphabetical_and_counts() -> None:

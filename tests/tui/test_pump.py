@@ -120,3 +120,17 @@ async def test_a_state_that_changes_in_a_flood_of_checks_does_not_wait_for_the_o
     views = next(change.providers for change in told if isinstance(change, ProvidersRead))
     assert [view.id for view in views] == ["p0900"]
     assert clock.wall() - begun < 0.6
+
+
+async def test_fifty_providers_that_are_checked_in_turn_are_all_read_every_ten_seconds() -> None:
+    many = [provider(f"p{number:02}") for number in range(50)]
+    console = FrozenConsole({"health": health(tuple(many)), "provider": many[0]})
+    async with pumped(console) as (told, clock):
+        await until(lambda: read(told, "health") and read(told, "plugins"), clock)
+        begun, before = clock.wall(), console.times("health")
+        while clock.wall() - begun < 60:
+            console.happen(HealthChecked(at=NOW, check=check("p00", NOW)))
+            await asyncio.sleep(0.001)
+            clock.advance(0.2)
+
+    assert 5 <= console.times("health") - before <= 7

@@ -20,6 +20,8 @@ from provider_console.engine.standing import span
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 1.0
+CALM_S: Final = 3.0
+"""How often somebody else's trial is looked for while there is none; the shortest lasts 10 s."""
 HARM_POINTS: Final = 10.0
 """The overall health may drop by less than this: more is harm, and one provider of many is not."""
 
@@ -151,7 +153,7 @@ class TrialDesk:
     async def watch(self) -> None:
         """Look until cancelled."""
         while True:
-            await self._clock.sleep(LOOK_S)
+            await self._clock.sleep(CALM_S if self.view is None else LOOK_S)
             if self._leads():
                 trial = await self._stored_or_none()
                 if trial is not None:

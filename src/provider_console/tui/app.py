@@ -49,7 +49,7 @@ SHEETS: Final = [
 """The rules of all screens: with rules that come with a screen, all that is shown would be styled anew."""
 TAKEN_BACK_S: Final = 30.0
 """How long it is said that a change on trial was taken back: nobody may have been looking."""
-LOOK_S: Final = 1.0
+LOOK_S: Final = 2.0
 """How often the folders of themes are looked at."""
 LEISURE_S: Final = 0.2
 """Between the modes that are imported while nobody has opened them yet."""

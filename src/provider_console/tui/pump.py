@@ -43,6 +43,8 @@ FEW: Final = 20
 """So many changed providers are read one by one; more, by reading all of them."""
 READ_A_SECOND: Final = 1_000
 """Providers read a second at most by reading all of them."""
+DUE_A_SECOND: Final = 5
+"""Providers read a second to learn when the next check is due, where only checks are made: many are always near one."""
 OPEN_ALERTS: Final = 2_000
 """Alerts that may be open: a thousand providers, two rules."""
 SHOWN: Final = ("theme", "glyphs", "charts", "environment")
@@ -80,6 +82,8 @@ class Pump:
         """How many there are."""
         self._all_at = 0.0
         """When all of them may be read again (wall s)."""
+        self._due_at = 0.0
+        """When they are read again for the next check that is due (wall s)."""
         self._coverage_at = 0.0
         """When coverage is read whatever happens (wall s)."""
         self._everything = True
@@ -204,7 +208,9 @@ class Pump:
         self._counts = False
         health = await self._console.health()
         self._known = len(health.providers)
-        self._all_at = self._clock.wall() + min(SLOW_S, self._known / READ_A_SECOND)
+        now = self._clock.wall()
+        self._all_at = now + min(SLOW_S, self._known / READ_A_SECOND)
+        self._due_at = now + min(COVERAGE_S, self._known / DUE_A_SECOND)
         return health
 
     def _tell_checks(self) -> None:
@@ -270,10 +276,9 @@ class Pump:
         fields: dict[str, Any] = {}
         if self._trial:
             fields |= await self._configuration()
-        if self._counts:
-            # When the next check is due.
-            fields["health"] = await self._all()
         now = self._clock.wall()
+        if self._counts and now >= self._due_at:
+            fields["health"] = await self._all()
         if now >= self._coverage_at:
             self._wanted.add("coverage")
         if "coverage" in self._wanted:

@@ -401,6 +401,24 @@ def may_wait(change: Change, state: State) -> bool:
     return not awaited and all(view.id in known and known[view.id].health.state == view.health.state for view in views)
 
 
+def routine(before: State, after: State) -> bool:
+    """Whether only time has passed from one state to the next, and checks of providers that stay as they are."""
+    newer = replace(
+        before,
+        now=after.now,
+        answered_at=after.answered_at,
+        health=after.health,
+        providers=after.providers,
+        checks=after.checks,
+    )
+    known = after.providers
+    return (
+        newer == after
+        and before.providers.keys() == known.keys()
+        and all(view.health.state == known[name].health.state for name, view in before.providers.items())
+    )
+
+
 @_apply.register
 def _ticked(change: Ticked, state: State) -> State:
     return replace(state, now=change.now)
@@ -586,6 +604,10 @@ def _checked(event: events.HealthChecked, state: State) -> State:
 def _many_checked(change: Checked, state: State) -> State:
     kept = dict(state.checks)
     failed = []
+    health = state.health
+    made = [event.check.at for event in change.checks if event.check.passed is not None]
+    if health is not None and made:
+        health = msgspec.structs.replace(health, last_health_check=made[-1])
     for event in change.checks:
         check = event.check
         kept[check.provider] = (*kept.get(check.provider, ()), check)[-CHECKS_KEPT:]
@@ -594,6 +616,7 @@ def _many_checked(change: Checked, state: State) -> State:
             failed.append(Happening(event.at, check.provider, "check", words, check.state))
     return replace(
         state,
+        health=health,
         checks=kept,
         checking=_without(state.checking, frozenset(event.check.provider for event in change.checks)),
         happenings=(*state.happenings, *failed)[-HAPPENINGS_KEPT:] if failed else state.happenings,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from provider_console.tui.glyphs import Glyphs
 from provider_console.tui.ink import Line, Span, faint, head, key, left, line, muted, right, row, wrap
 from provider_console.tui.pages.health import TROUBLED, heard_of, settled
 from provider_console.tui.pages.progress import progress, shown_checking
 from provider_console.tui.pages.words import MISSING, ago, duration, figure, pair, percent, plural, seconds, wall
 from provider_console.tui.state import State
+
+NEAR_S: Final = 5.0
+"""A check that is so near is not counted to the second: where there are many, there is always one."""
 
 
 def headline(state: State, width: int, glyphs: Glyphs) -> list[Line]:
@@ -68,13 +73,14 @@ def _served(state: State) -> Line:
 def _moments(state: State, width: int) -> Line:
     health = state.health
     due = None if health is None else wall(health.next_health_check)
-    upcoming = "" if due is None or due - state.now < 0.5 else duration((due - state.now) * 1000)
+    upcoming = "" if due is None or due - state.now < NEAR_S else duration((due - state.now) * 1000)
     if width < 100:
         return line(muted("next "), upcoming) if upcoming else ()
-    checked = "" if health is None or health.last_health_check is None else ago(health.last_health_check, state.now)
+    checked = None if health is None else wall(health.last_health_check)
     parts: list[Span | str] = []
-    if checked:
-        parts += [muted("checked "), checked, muted(" ago")]
+    if checked is not None:
+        counted = (ago(checked, state.now), muted(" ago")) if state.now - checked >= NEAR_S else ("just now",)
+        parts += [muted("checked "), *counted]
     if upcoming:
         parts += [muted(" · next in " if parts else "next in "), upcoming]
     return line(*parts)

@@ -87,6 +87,16 @@ def settled(state: State) -> bool:
     return state.health is not None and all(heard_of(view) for view in state.providers.values())
 
 
+def calm(state: State) -> bool:
+    """Whether nothing on the page counts seconds but the sentence: all that is known is well, and nobody asked."""
+    views = state.providers.values()
+    return (
+        state.checking is None
+        and settled(state)
+        and all(view.health.state not in TROUBLED and view.health.retry_at is None for view in views)
+    )
+
+
 def heard_of(view: ProviderView) -> bool:
     """Whether a check has said anything of it, or none will."""
     health = view.health

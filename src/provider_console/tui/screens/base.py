@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual import events
@@ -13,12 +12,13 @@ from textual.screen import Screen
 
 from provider_console.console.errors import ConsoleError
 from provider_console.console.words import clean_text
+from provider_console.tui.compositor import Bands
 from provider_console.tui.glyphs import Glyphs, glyphs
 from provider_console.tui.ink import Line, line, wrap
 from provider_console.tui.keymap import NEEDS, TITLES
 from provider_console.tui.link import Link
 from provider_console.tui.pages.frame import MINIMUM, banners, notice, rings, standing
-from provider_console.tui.state import State
+from provider_console.tui.state import State, routine
 from provider_console.tui.widgets.keys import Key, Keys
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.nav import Nav
@@ -38,6 +38,7 @@ class ConsoleScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._compositor = Bands()
         self.title = dict(TITLES).get(self.MODE, "")
 
     @property
@@ -85,9 +86,17 @@ class ConsoleScreen(Screen[None]):
         self.state = self.app.state  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
 
     def watch_state(self, before: State, after: State) -> None:
-        """Show the new state. A second that passes changes no key."""
-        if self.is_mounted:
-            self._show_all(keys=replace(before, now=after.now) != after)
+        """Show the new state."""
+        if not self.is_mounted:
+            return
+        if routine(before, after):
+            self.pass_time()
+        else:
+            self._show_all()
+
+    def pass_time(self) -> None:
+        """Show what a second has changed, and checks of providers that stay as they are. No key is among it."""
+        self._show_all(keys=False)
 
     def on_resize(self) -> None:
         """Lay out anew for the size that there is now."""
@@ -100,12 +109,19 @@ class ConsoleScreen(Screen[None]):
         return wrap(line(said), width, limit=max(1, height))
 
     def _show_all(self, *, keys: bool = True) -> None:
-        if not self.query(Nav):
+        if self.show_frame():
+            if keys:
+                self.show_keys()
+            self.show()
+
+    def show_frame(self) -> bool:
+        """Put on the screen what every mode has; False where there is no place for it."""
+        if not (found := self.query_children(Nav)):
             # The program is being left, and what happens meanwhile is still told.
-            return
+            return False
         # It lies over the rest, which keeps its focus and its selection.
         self.set_class(self.size.width < MINIMUM[0] or self.size.height < MINIMUM[1], "-small")
-        self.query_one(Nav).show(
+        found.first().show(
             standing(self.state, self.size.width, self.glyphs),
             rule=self.glyphs.rule,
             accent=self.glyphs.bar,
@@ -113,9 +129,7 @@ class ConsoleScreen(Screen[None]):
             marks={"activity": rings(self.state, self.glyphs)},
             notice=notice(self.state, self.glyphs),
         )
-        if keys:
-            self.show_keys()
-        self.show()
+        return True
 
     # --- keys ---------------------------------------------------------------------------------------------------
 

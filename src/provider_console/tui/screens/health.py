@@ -17,6 +17,8 @@ from provider_console.tui.screens.provider import ProviderScreen
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
 
+CALM_S: Final = 5.0
+"""How often rows are looked at while all is well, whatever its checks say: a strip that grows by a cell can wait."""
 MADE_KEPT: Final = 200
 """Rows that were painted and are kept: what is seen of a tall terminal, selected and not."""
 
@@ -40,6 +42,8 @@ class HealthScreen(ListedScreen, ProviderScreen):
         self._rows_of: tuple[object, ...] = ()
         self._made: dict[tuple[str, int, bool], tuple[tuple[object, ...], Line]] = {}
         """Rows that were painted, by key, width and selection, with what each is made of."""
+        self._shown_at = 0.0
+        """Up to when all of the state is shown (wall s)."""
 
     # --- showing ------------------------------------------------------------------------------------------------
 
@@ -48,9 +52,17 @@ class HealthScreen(ListedScreen, ProviderScreen):
         """The provider under the cursor."""
         return self.state.providers.get(self.query_one("#providers", Table).cursor or "")
 
+    def pass_time(self) -> None:
+        """Count in the sentence; the rows know the time only while something is wrong."""
+        if not health.calm(self.state) or not 0 <= self.state.now - self._shown_at < CALM_S:
+            super().pass_time()
+        elif self.show_frame():
+            self.query_one("#headline", Lines).show(self._top)
+
     def show(self) -> None:
         """Put the state on the screen."""
         state = self.state
+        self._shown_at = state.now
         # Sorting is for news of providers, not for each second that passes.
         wanted = (state.providers, state.names, self._needle, self._short)
         if wanted != self._rows_of:

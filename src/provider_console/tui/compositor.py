@@ -1,0 +1,48 @@
+"""Textual's compositor, which looks at the rows that have changed and at no others.
+
+Its own has each widget hand over all of its lines whenever one of them has changed, and drops the others: for a word in
+one row some 300 lines went through the filters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from textual._compositor import Compositor
+from textual.geometry import Region
+from textual.strip import Strip
+
+
+class Bands(Compositor):
+    """Composes bands of neighbouring rows, as wide as the screen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bands: Sequence[Region] = ()
+
+    def _render_chops(self, crop: Region, is_rendered_line: Callable[[int], bool]) -> Sequence[Mapping[int, Strip]]:
+        self._bands = bands([y for y in crop.line_range if is_rendered_line(y)], self.size.width)
+        return super()._render_chops(crop, is_rendered_line)
+
+    def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
+        for widget, (region, clip) in self.visible_widgets.items():
+            for band in self._bands:
+                seen = clip.intersection(band)
+                part = region.intersection(seen)
+                if part:
+                    yield region, seen, widget.render_lines(part.translate(-region.offset))
+
+
+def bands(rows: Sequence[int], width: int) -> list[Region]:
+    """Rows, from the top, as regions of neighbours.
+
+    >>> bands([3, 7, 8], 120)
+    [Region(x=0, y=3, width=120, height=1), Region(x=0, y=7, width=120, height=2)]
+    """
+    found: list[Region] = []
+    for y in rows:
+        if found and found[-1].bottom == y:
+            found[-1] = found[-1].grow((0, 0, 1, 0))
+        else:
+            found.append(Region(0, y, width, 1))
+    return found
