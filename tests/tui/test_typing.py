@@ -92,6 +92,18 @@ def test_keys_split_anywhere_between_writes_are_the_same_keys(terminal: PseudoTe
     assert "/ pprovider" not in terminal.text(before)
 
 
+def test_a_character_that_comes_in_two_pieces_is_one_character(terminal: PseudoTerminal) -> None:
+    before = len(terminal.written)
+    terminal.type("/caf")
+    terminal.until("/ caf", since=before)
+    for byte in "é".encode():
+        terminal.type(bytes([byte]))
+        terminal.settle()
+    terminal.type("s")
+
+    terminal.until("/ cafés", since=before)
+
+
 def test_keys_held_down_come_to_as_many_rows(terminal: PseudoTerminal) -> None:
     for _ in range(60):
         terminal.type("j")

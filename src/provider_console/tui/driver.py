@@ -2,19 +2,34 @@
 
 Textual's writer ends with its first failed write; after that the program waits for it for ever and reads a dead
 terminal in circles. Here such a write is the end of the program, in order: what runs is recorded.
+
+Its reader looks at the keyboard ten times a second for as long as the program runs; here only while somebody types.
 """
 
 from __future__ import annotations
 
+import os
+import select
+from codecs import getincrementaldecoder
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 from provider_console.tui.first_frame import ENTER, FirstFrame
 
 if TYPE_CHECKING:
     from textual.app import App
+
+
+AWAKE_S: Final = 0.1
+"""How soon it is seen that nothing follows an escape, and that the keyboard is no longer ours, while somebody types."""
+REST_S: Final = 1.0
+"""The same while nobody does."""
+AWAKE_LOOKS: Final = 20
+"""So many looks in which nothing was typed, and nobody types."""
+READ_BYTES: Final = 4_096
 
 
 class ConsoleDriver(LinuxDriver):
@@ -24,8 +39,9 @@ class ConsoleDriver(LinuxDriver):
         super().__init__(app, **more)
         self._first_frame: FirstFrame | None = getattr(app, "first_frame", None)
         self._away = False
+        self._gone: Callable[[], object] = lambda: app.call_later(app.exit, None, 1)
         terminal: Any = self._file
-        self._file = cast(Any, _Lasting(terminal, lambda: app.call_later(app.exit, None, 1)))
+        self._file = cast(Any, _Lasting(terminal, self._gone))
 
     def write(self, data: str) -> None:
         """Write to the terminal, unless it is somebody else's."""
@@ -35,6 +51,31 @@ class ConsoleDriver(LinuxDriver):
             # Some terminals clear the other screen when they are told to show it once more.
             return
         super().write(data)
+
+    def run_input_thread(self) -> None:
+        """Read what is typed until the keyboard is somebody else's, or gone."""
+        parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")(errors="replace").decode
+        looks = 0
+        while not self.exit_event.is_set():
+            ready, _, _ = select.select([self.fileno], [], [], AWAKE_S if looks < AWAKE_LOOKS else REST_S)
+            looks = 0 if ready else looks + 1
+            if ready:
+                typed = self._typed()
+                if not typed:
+                    self._gone()
+                    return
+                # A character may come in two pieces; told of nothing, the parser would take it for the end.
+                for event in parser.feed(text) if (text := decode(typed)) else ():
+                    self.process_message(event)
+            for event in parser.tick():
+                self.process_message(event)
+
+    def _typed(self) -> bytes:
+        """What waits to be read; nothing where the terminal is gone."""
+        try:
+            return os.read(self.fileno, READ_BYTES)
+        except OSError:
+            return b""
 
     def suspend_application_mode(self) -> None:
         """Leave the terminal to another program; what is painted meanwhile is painted again afterwards."""
