@@ -228,6 +228,19 @@ async def test_a_word_in_one_row_asks_the_widgets_of_that_row_for_that_row() -> 
         assert asked == [Region(0, 4, 120, 1)]
 
 
+async def test_what_is_behind_a_widget_that_takes_all_of_a_row_is_not_asked_for_it() -> None:
+    app = fleet.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        compositor = app.screen._compositor
+        row = compositor.visible_widgets[app.screen.query_one("#headline", Lines)][0].y
+        asked = compositor._render_chops(Region(0, row, 120, 1), {row}.__contains__)
+        rendered = [len(list(compositor._get_renders()))]
+
+        assert rendered == [1]
+        assert "".join(strip.text for strip in asked[row].values() if strip is not None).strip() == ""
+
+
 async def test_moving_the_cursor_lays_out_no_other_row_and_scrolling_only_the_new_one() -> None:
     app = fleet.app()
     laid: list[int] = []

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from tests.tui.activity_scene import ALERTS
 from tests.tui.scene import COVERAGE, DOWN, KEYLESS, NOW, PROVIDERS, SLOW, check, provider, scene
 
-from provider_console.console.events import HealthChecked
+from provider_console.console.events import AlertFired, HealthChecked
 from provider_console.console.views import HealthState
 from provider_console.sdk.provider import Cost
 from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
@@ -103,6 +104,16 @@ def test_whatever_counts_seconds_is_not_calm() -> None:
     assert not health.calm(
         scene((*WELL, provider("Zeta", HealthState.UNKNOWN, why="not checked yet", last_check=None)))
     )
+
+
+def test_the_frame_counts_seconds_while_the_engine_is_silent_and_a_while_after_an_alert() -> None:
+    state = scene(WELL)
+    fired = AlertFired(at=NOW, alert=ALERTS[0])
+    rang = reduce(state, fired)
+
+    assert not frame.timed(state)
+    assert frame.timed(reduce(state, Unanswered(NOW + 3)))
+    assert [frame.timed(replace(rang, now=NOW + later)) for later in (0, 11, 30)] == [True, True, False]
 
 
 def test_a_check_that_is_near_is_not_counted_to_the_second() -> None:

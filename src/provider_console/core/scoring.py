@@ -103,7 +103,10 @@ class Stats:
 
     def latency_s(self, now: float, *, prior_s: float | None = None) -> float | None:
         """The decayed log-mean of latencies, with a prior worth two samples; None with neither samples nor prior."""
-        self._fold()
+        if self._fresh:
+            self._fold()
+        if prior_s is None and not self._latency_weight:
+            return None
         kept = decay(now - self._latency_at, LATENCY_DECAY_S)
         weight = self._latency_weight * kept
         if prior_s is None:

@@ -130,7 +130,8 @@ class Lane:
     @property
     def stats(self) -> Stats:
         """The decayed counts behind the score."""
-        self._fold()
+        if self._fresh:
+            self._fold()
         return self._stats
 
     @property

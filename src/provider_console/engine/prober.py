@@ -28,6 +28,8 @@ CONFIRM_MAX_S: Final = 1.2 * CONFIRM_S
 SPACING_S: Final = 0.05
 """Between two probes of the first round: somebody is looking at an empty screen, and nobody needs a storm."""
 LOOK_S: Final = 0.25
+REST_S: Final = 0.75
+"""The longest between two looks, where no probe is due before: traffic may doubt a provider meanwhile."""
 LOCK_S: Final = 5.0
 """How often a console that does not probe asks whether the one that does is gone; takeover must be under 35 s."""
 
@@ -92,7 +94,8 @@ class Prober:
                     if self._due[name] <= now or self._doubted(lane, now):
                         running.add(name)
                         group.create_task(one(lane))
-                await self._clock.sleep(LOOK_S)
+                due = min(self._due.values(), default=now)
+                await self._clock.sleep(min(REST_S, max(LOOK_S, due - now)))
 
     @property
     def next_check_wall(self) -> float | None:

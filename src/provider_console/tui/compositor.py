@@ -25,12 +25,16 @@ class Bands(Compositor):
         return super()._render_chops(crop, is_rendered_line)
 
     def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
+        # From the front: where one widget takes all of a band, what is behind it there is not seen.
+        bare = list(self._bands)
         for widget, (region, clip) in self.visible_widgets.items():
-            for band in self._bands:
+            for band in tuple(bare):
                 seen = clip.intersection(band)
                 part = region.intersection(seen)
                 if part:
                     yield region, seen, widget.render_lines(part.translate(-region.offset))
+                if part == band:
+                    bare.remove(band)
 
 
 def bands(rows: Sequence[int], width: int) -> list[Region]:

@@ -37,13 +37,14 @@ PERIOD_S: Final = 0.25
 """How often what changed is read: a person sees no difference."""
 SLOW_S: Final = 2.0
 """How often figures and coverage are read while things happen."""
-COVERAGE_S: Final = 10.0
+COVERAGE_S: Final = 30.0
 """How often coverage is read while nobody's state changes: who takes over may have become faster."""
 FEW: Final = 20
 """So many changed providers are read one by one; more, by reading all of them."""
 READ_A_SECOND: Final = 1_000
 """Providers read a second at most by reading all of them."""
 DUE_A_SECOND: Final = 5
+DUE_MOST_S: Final = 10.0
 """Providers read a second to learn when the next check is due, where only checks are made: many are always near one."""
 OPEN_ALERTS: Final = 2_000
 """Alerts that may be open: a thousand providers, two rules."""
@@ -210,7 +211,7 @@ class Pump:
         self._known = len(health.providers)
         now = self._clock.wall()
         self._all_at = now + min(SLOW_S, self._known / READ_A_SECOND)
-        self._due_at = now + min(COVERAGE_S, self._known / DUE_A_SECOND)
+        self._due_at = now + min(DUE_MOST_S, self._known / DUE_A_SECOND)
         return health
 
     def _tell_checks(self) -> None:

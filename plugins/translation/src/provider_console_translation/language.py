@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from provider_console_translation.iso639 import TWO_LETTERS
@@ -18,6 +19,7 @@ MAX_LENGTH: Final = 35
 _RENAMED: Final = {"iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro"}
 
 
+@lru_cache(maxsize=1_024)
 def normalise(tag: str) -> str:
     """A language tag in its usual spelling: `en`, `pt-BR`, `zh-Hans`, `es-419` (RFC 5646, 2.1.1 and 4.5).
 

@@ -55,6 +55,16 @@ def standing(state: State, width: int, glyphs: Glyphs) -> Line:
     return line(*parts)
 
 
+def timed(state: State) -> bool:
+    """Whether the frame counts seconds, or will say less in a moment."""
+    rang = state.rang
+    return (
+        state.stale_since is not None
+        or (state.config is not None and state.config.trial is not None)
+        or (rang is not None and 0 <= state.now - rang.at < 2 * NOTICE_S)
+    )
+
+
 def rings(state: State, glyphs: Glyphs) -> Line:
     """How many alerts ring, for the title of Activity; nothing where none does."""
     count = sum(alert.state == "firing" for alert in state.alerts)

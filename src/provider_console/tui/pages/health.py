@@ -29,6 +29,7 @@ from provider_console.tui.pages.words import (
 from provider_console.tui.state import State
 
 TROUBLED: Final = frozenset({HealthState.UNHEALTHY, HealthState.DEGRADED, HealthState.HELD})
+STEADY: Final = frozenset({HealthState.HEALTHY, HealthState.OFF})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,9 @@ def calm(state: State) -> bool:
     """Whether nothing on the page counts seconds but the sentence: all that is known is well, and nobody asked."""
     views = state.providers.values()
     return (
-        state.checking is None
-        and settled(state)
-        and all(view.health.state not in TROUBLED and view.health.retry_at is None for view in views)
+        state.health is not None
+        and state.checking is None
+        and all(view.health.state in STEADY and view.health.retry_at is None for view in views)
     )
 
 

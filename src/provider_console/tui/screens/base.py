@@ -109,19 +109,13 @@ class ConsoleScreen(Screen[None]):
         return wrap(line(said), width, limit=max(1, height))
 
     def _show_all(self, *, keys: bool = True) -> None:
-        if self.show_frame():
-            if keys:
-                self.show_keys()
-            self.show()
-
-    def show_frame(self) -> bool:
-        """Put on the screen what every mode has; False where there is no place for it."""
-        if not (found := self.query_children(Nav)):
+        nav = self.query_one_optional(Nav)
+        if nav is None:
             # The program is being left, and what happens meanwhile is still told.
-            return False
+            return
         # It lies over the rest, which keeps its focus and its selection.
         self.set_class(self.size.width < MINIMUM[0] or self.size.height < MINIMUM[1], "-small")
-        found.first().show(
+        nav.show(
             standing(self.state, self.size.width, self.glyphs),
             rule=self.glyphs.rule,
             accent=self.glyphs.bar,
@@ -129,7 +123,9 @@ class ConsoleScreen(Screen[None]):
             marks={"activity": rings(self.state, self.glyphs)},
             notice=notice(self.state, self.glyphs),
         )
-        return True
+        if keys:
+            self.show_keys()
+        self.show()
 
     # --- keys ---------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from provider_console.console.views import ProviderView
 from provider_console.tui.ink import Line
-from provider_console.tui.pages import detail, headline, health, portrait
+from provider_console.tui.pages import detail, frame, headline, health, portrait
 from provider_console.tui.pages.beneath import beneath
 from provider_console.tui.screens.listed import ListedScreen
 from provider_console.tui.screens.provider import ProviderScreen
@@ -54,10 +54,11 @@ class HealthScreen(ListedScreen, ProviderScreen):
 
     def pass_time(self) -> None:
         """Count in the sentence; the rows know the time only while something is wrong."""
-        if not health.calm(self.state) or not 0 <= self.state.now - self._shown_at < CALM_S:
+        calm = health.calm(self.state) and not frame.timed(self.state)
+        if not calm or not 0 <= self.state.now - self._shown_at < CALM_S:
             super().pass_time()
-        elif self.show_frame():
-            self.query_one("#headline", Lines).show(self._top)
+        elif (sentence := self.query_one_optional("#headline", Lines)) is not None:
+            sentence.show(self._top)
 
     def show(self) -> None:
         """Put the state on the screen."""
