@@ -80,9 +80,9 @@ async def filled(path: Path, count: int, providers: int) -> None:
         begun, folded = time.perf_counter(), False
         while True:
             connection.execute("BEGIN IMMEDIATE")
-            more = rollups.fold(connection, 50_000)
+            last = rollups.fold(connection, 50_000)
             connection.execute("COMMIT")
-            if not more:
+            if last is None:
                 break
             folded = True
         if folded:

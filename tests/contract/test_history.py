@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.memory import MemoryUsage
 from provider_console.adapters.sqlite import SqliteUsage, rollups
+from provider_console.adapters.sqlite.history import SPARE_PAGES, _used_bytes
 from provider_console.adapters.sqlite.migration import migrations, statements
 from provider_console.core.histogram import BUCKETS
 from provider_console.core.period import Span
@@ -402,6 +403,24 @@ async def test_a_database_that_is_too_large_loses_its_oldest_days_first(tmp_path
     assert min(row.at for row in kept) > now - 10 * DAY_S
     assert size < 1_400_000
     assert sum(row.cell.attempts for row in days) == 3000
+
+
+async def test_a_file_becomes_small_again_once_most_of_it_was_deleted(tmp_path: Path) -> None:
+    usage = SqliteUsage(tmp_path / "console.db", clock=SystemClock())
+    for first in range(0, 30_000, 5_000):
+        at = 60.0 + first / 1000
+        await usage.write([attempt(f"E{first + n}", at=at, message="x" * 300, ok=False) for n in range(5_000)])
+    large = await usage._database.read(_used_bytes)
+
+    await usage.prune(1_000.0)
+
+    with closing(sqlite3.connect(tmp_path / "console.db")) as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    await usage.close()
+    assert large > 12_000_000
+    assert free == SPARE_PAGES
+    assert (pages - free) * 4096 < 500_000
 
 
 async def test_a_database_that_cannot_be_made_small_enough_keeps_its_last_hour(tmp_path: Path) -> None:

@@ -271,6 +271,9 @@ class Engine:
             self.lifecycle.start(self.prober.run(), "prober")
             self.lifecycle.start(self.desk.watch(), "settings")
             self.lifecycle.start(self._tend(), "catalog")
+            # Apart from the catalog, which must not wait: months of records may go at once.
+            retention = Retention(parts.usage, clock=parts.clock, settings=self.settings)
+            self.lifecycle.start(retention.run(), "retention")
             self.lifecycle.start(self.alerts.run(), "alerts")
             self.lifecycle.start(self.trials.watch(), "trial")
 
@@ -324,14 +327,12 @@ class Engine:
                 lane.history_p95_s = p95_s if day.successes >= SLOW_SAMPLES else None
 
     async def _tend(self) -> None:
-        """Look at the sources again when the cache expires, write ages of secrets, forget what is too old."""
+        """Look at the sources again when the cache expires, write ages of secrets."""
         parts = self.parts
-        retention = Retention(parts.usage, clock=parts.clock, settings=self.settings)
         flushed_at = parts.clock.monotonic()
         while True:
             await parts.clock.sleep(1.0)
             await self.catalog.refresh_if_expired()
-            await retention.keep()
             now = parts.clock.monotonic()
             if now - flushed_at < HOUR_S:
                 continue

@@ -13,6 +13,7 @@ from provider_console.core.settings import HistorySettings, Settings
 
 log = logging.getLogger(__name__)
 
+LOOK_S: Final = 1.0
 EVERY_S: Final = 3_600.0
 JUMP_S: Final = 60.0
 """The wall clock went so much further than time did: it was set, or the machine slept."""
@@ -32,8 +33,14 @@ class Retention:
         self._due_at = -math.inf
         self._offset = clock.wall() - clock.monotonic()
 
+    async def run(self) -> None:
+        """Keep until cancelled."""
+        while True:
+            await self._clock.sleep(LOOK_S)
+            await self.keep()
+
     async def keep(self) -> None:
-        """Look whether something is to be done, and do it. To be called every second or so."""
+        """Look whether something is to be done, and do it."""
         now, history = self._clock.monotonic(), self._settings().history
         offset = self._clock.wall() - now
         if abs(offset - self._offset) > JUMP_S:

@@ -25,6 +25,15 @@ DAYS_KEPT: Final = 2_048
 read again each time anyone looks at the past, and decoding takes half of that."""
 PRUNE_ROWS: Final = 2_000
 """Rows deleted in one transaction, so that attempts are written in between."""
+PAUSE_S: Final = 0.02
+"""Between two such transactions: another console that waits asks again every tenth of a second at most, and must not
+find the database taken each time."""
+SPARE_PAGES: Final = 2_000
+"""Free pages that stay in the file, 8 MiB: more than an hour of busy writing fills."""
+CUT_S: Final = 0.05
+CUT_PAUSE_S: Final = 0.1
+"""Pages are cut off the file for so long in one transaction. SQLite looks through its whole list of free ones for each:
+where a million rows went at once a page takes 4 ms, and the file is small again after half an hour."""
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3_600.0
 DOWN: Final = "unhealthy"
@@ -90,13 +99,17 @@ class StoredHistory:
         return made
 
     async def fold(self) -> None:
-        """Fold every attempt that waits into the roll-ups, a few at a time.
+        """Fold every attempt that waits by now into the roll-ups, a few at a time.
 
         Raises:
             StoreUnavailable
         """
-        while await self._database.read(rollups.unfolded):
-            await self._database.write(rollups.fold)
+        last = await self._database.read(rollups.waiting)
+        while last is not None:
+            folded = await self._database.write(rollups.fold)
+            if folded is None or folded >= last:
+                break
+            await self._clock.sleep(PAUSE_S)
 
     async def rebuild_rollups(self) -> None:
         """Make roll-ups anew from the attempts that are kept; those of older ones stay as they are."""
@@ -148,15 +161,33 @@ class StoredHistory:
             sql = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE at < ?{condition} LIMIT ?)"  # noqa: S608
             while deleted := await self._database.write(partial(_delete, sql, (before, PRUNE_ROWS))):
                 gone += deleted
+                await self._clock.sleep(PAUSE_S)
         rolled = await self._prune_rollups("minute", before)
         if rollups_before is not None:
             await self._change("UPDATE usage_rollup_state SET rolled = max(rolled, ?)", (rollups_before,))
             for grain in COARSE:
                 rolled += await self._prune_rollups(grain, rollups_before)
         if gone + rolled:
-            writer = await self._database.writer()
-            await writer.perform(_give_space_back)
+            await self._give_space_back()
         return gone
+
+    async def _give_space_back(self) -> None:
+        """All but what the next attempts fill."""
+        free = await self._database.read(_free_pages)
+        while free > SPARE_PAGES:
+            left = await self._database.write(self._cut)
+            if left >= free:
+                break  # a file that another program made cannot be cut
+            free = left
+            await self._clock.sleep(CUT_PAUSE_S)
+
+    def _cut(self, connection: sqlite3.Connection) -> int:
+        """Cut free pages off the end for a while; how many are left."""
+        until = self._clock.monotonic() + CUT_S
+        while (left := _free_pages(connection)) > SPARE_PAGES and self._clock.monotonic() < until:
+            # sqlite3 takes one step of a statement without columns, and this one frees a page with each step.
+            connection.execute("PRAGMA incremental_vacuum(1)")
+        return left
 
     async def _prune_rollups(self, grain: Grain, before: float) -> int:
         """Provider by provider, as the key lies; each in pieces."""
@@ -170,6 +201,7 @@ class StoredHistory:
                 until = min(before, oldest + PRUNE_ROWS * GRAIN_S[grain])
                 sql = f"DELETE FROM {table} WHERE provider = ? AND at < ?"  # noqa: S608
                 gone += await self._change(sql, (name, until))
+                await self._clock.sleep(PAUSE_S)
         return gone
 
     async def shrink(self, most_bytes: int) -> int:
@@ -256,5 +288,5 @@ def _used_bytes(connection: sqlite3.Connection) -> int:
     return int((pages - free) * size)
 
 
-def _give_space_back(connection: sqlite3.Connection) -> None:
-    connection.execute(f"PRAGMA incremental_vacuum({PRUNE_ROWS})").fetchall()
+def _free_pages(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA freelist_count").fetchone()[0])

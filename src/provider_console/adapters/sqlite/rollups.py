@@ -104,14 +104,13 @@ _decode: Final = msgspec.msgpack.Decoder(_Details).decode
 _units: Final = msgspec.json.Decoder(dict[str, float]).decode
 
 
-def fold(connection: sqlite3.Connection, rows: int = FOLD_ROWS) -> bool:
-    """Fold the next attempts in; whether there may be more. To be run in a transaction."""
+def fold(connection: sqlite3.Connection, rows: int = FOLD_ROWS) -> int | None:
+    """Fold the next attempts in; the last one's id, None where none waited. To be run in a transaction."""
     (folded,) = connection.execute("SELECT folded FROM usage_rollup_state").fetchone()
     last = _fold(connection, folded, rows, dict.fromkeys(GRAIN_S, 0))
-    if last is None:
-        return False
-    connection.execute("UPDATE usage_rollup_state SET folded = ?", (last,))
-    return True
+    if last is not None:
+        connection.execute("UPDATE usage_rollup_state SET folded = ?", (last,))
+    return last
 
 
 def _fold(connection: sqlite3.Connection, after: int, rows: int, starts: Mapping[Grain, int]) -> int | None:
@@ -137,12 +136,12 @@ def _fold(connection: sqlite3.Connection, after: int, rows: int, starts: Mapping
     return last
 
 
-def unfolded(connection: sqlite3.Connection) -> bool:
-    """Whether attempts wait to be folded in."""
-    (waiting,) = connection.execute(
-        "SELECT coalesce((SELECT max(id) FROM provider_usage_analytics), 0) > folded FROM usage_rollup_state"
+def waiting(connection: sqlite3.Connection) -> int | None:
+    """The last of the attempts that wait to be folded in; None where none does."""
+    newest, folded = connection.execute(
+        "SELECT coalesce((SELECT max(id) FROM provider_usage_analytics), 0), folded FROM usage_rollup_state"
     ).fetchone()
-    return bool(waiting)
+    return int(newest) if newest > folded else None
 
 
 def absorb(connection: sqlite3.Connection, since: float, execution_id: str) -> None:
