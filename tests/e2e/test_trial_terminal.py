@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from tests.e2e.home import KEY, Home, deepl, translation
@@ -12,19 +12,29 @@ from provider_console.bootstrap import open_front_end
 from provider_console.console.console import Console
 from provider_console.sandbox import DeepLSandbox, serve
 from provider_console.testing.operator import open_mode
-from provider_console.testing.workflow import Stage, Step, Workflow, do, expect, play, press, see, see_no
+from provider_console.testing.workflow import Stage, Step, Workflow, do, enter, expect, play, press, see, see_no
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.clock import WallClock
 from provider_console.tui.link import Preview
+from provider_console.tui.state import State
 from provider_console.tui.themes import load_themes
 
 pytestmark = pytest.mark.limit(60)
 
 
-async def watched(home: Home, *steps: Step) -> None:
-    """Play steps in Config, with one provider that serves."""
-    async with serve(DeepLSandbox(key=KEY), name="a") as server:
-        home.configure(translation({"only": deepl(server.base_url)}, engine={"max_retries": 5}))
+def well(state: State, names: tuple[str, ...]) -> bool:
+    return all(state.providers[name].health.state == "healthy" for name in names if name in state.providers)
+
+
+async def watched(home: Home, *steps: Step, names: tuple[str, ...] = ("only",)) -> None:
+    """Play steps in Config, with providers that serve, each of them checked once a second."""
+    async with AsyncExitStack() as servers:
+        tables = {
+            name: deepl((await servers.enter_async_context(serve(DeepLSandbox(key=KEY), name=name))).base_url)
+            for name in names
+        }
+        often = {"health_check_interval": 1_000}
+        home.configure(translation(tables, engine={"max_retries": 5}, health=often))
 
         @asynccontextmanager
         async def opened() -> AsyncIterator[Console]:
@@ -33,8 +43,8 @@ async def watched(home: Home, *steps: Step) -> None:
 
         app = ConsoleApp(opener=opened, preview=Preview(), clock=WallClock(), themes=load_themes([]))
         served = expect(
-            "it serves",
-            lambda state: any(entry.status != "not served" for entry in state.coverage),
+            "all of them serve",
+            lambda state: any(entry.status != "not served" for entry in state.coverage) and well(state, names),
             limit_s=20.0,
         )
         opening = [served, open_mode("config"), see("max_retries", limit_s=15.0)]
@@ -82,3 +92,39 @@ async def test_a_change_that_takes_a_service_away_is_back_at_once_and_the_screen
 
     assert "enabled" not in (home.path / "config.toml").read_text("utf-8")
     assert ("take_back_config", "outcome", "done") in home.audited()
+
+
+async def test_a_change_after_which_the_health_drops_is_back_and_the_screen_says_from_what_to_what(home: Home) -> None:
+    before = ""
+
+    async def remembered(_stage: Stage) -> None:
+        nonlocal before
+        before = (home.path / "config.toml").read_text("utf-8")
+
+    await watched(
+        home,
+        do("what is in force is remembered", remembered),
+        press("slash", *"second.base_url"),
+        see("1 setting of"),
+        # Nobody listens there; the first one still serves everything, so that nothing but the health tells.
+        press("enter", "enter", "ctrl+u"),
+        enter("http://127.0.0.1:9"),
+        see("ok"),
+        press("enter"),
+        see("1 change, not saved."),
+        press("ctrl+s"),
+        see("Ways on", limit_s=10.0),
+        press("t"),
+        see("on trial,"),
+        see("was taken back:", "the overall health dropped from 100.0 % to", limit_s=30.0),
+        see_no("on trial,"),
+        expect("what is served never changed", lambda state: all(e.status == "served" for e in state.coverage)),
+        expect("both are well again", lambda state: well(state, ("first", "second")), limit_s=20.0),
+        names=("first", "second"),
+    )
+
+    assert (home.path / "config.toml").read_text("utf-8") == before
+    assert [one for one in home.audited() if one[1] == "outcome"] == [
+        ("replace_config", "outcome", "done"),
+        ("take_back_config", "outcome", "done"),
+    ]
