@@ -7,10 +7,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.api.far import Engine
 from tests.api.served import situation
+from tests.tui.execution_scene import SAVED
 
+from provider_console.adapters.clock import SystemClock
+from provider_console.adapters.sqlite import SqliteUsage
+from provider_console.core.ports import ExecutionBegun, ExecutionEnded
 from provider_console.sandbox import Fault, Sandbox
 from provider_console.testing.operator import open_mode
 from provider_console.testing.workflow import Stage, Workflow, do, enter, expect, play, press, see, see_no
@@ -209,6 +214,39 @@ async def test_health_opens_the_form_of_what_the_selected_provider_does(tmp_path
             ),
             app,
         )
+
+
+async def remembered(home: Path, count: int) -> None:
+    """Executions of the day before, the oldest one an embedding."""
+    clock = SystemClock()
+    store = SqliteUsage(home / "console.db", clock=clock)
+    begin = clock.wall() - 86_400
+    for number in range(count):
+        id_, at = f"01KAV0000000000000000{number:05}", begin + number
+        kind = ("translate", "translation") if number else ("embed", "ai")
+        report = msgspec.json.encode(msgspec.structs.replace(SAVED, execution_id=id_, result=None))
+        ended = ExecutionEnded(id=id_, status="ok", provider="deepl", elapsed_ms=4.5, report=report)
+        await store.write([ExecutionBegun(id=id_, kind=kind[0], category=kind[1], at=at), ended])
+    await store.close()
+
+
+async def test_the_filter_finds_what_is_stored_far_beyond_the_list(tmp_path: Path, at: Engine) -> None:
+    await remembered(tmp_path, 450)
+
+    async with living(tmp_path, at) as (app, _sandbox):
+        steps = [
+            press("l"),
+            see("None of the last 100 executions failed."),
+            press("slash"),
+            enter("embed"),
+            see("None of 1 execution failed.", "embed"),
+            press("escape"),
+            see("None of the last 100 executions failed."),
+            press("slash"),
+            enter("chat"),
+            see("Filter found nothing", "chat matches no execution."),
+        ]
+        await play(Workflow("what is stored is found", [open_mode("execution"), *steps], size=(100, 30)), app)
 
 
 async def test_an_execution_of_an_earlier_start_is_opened_but_cannot_be_run_again(tmp_path: Path, at: Engine) -> None:

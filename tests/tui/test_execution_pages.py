@@ -370,6 +370,18 @@ def test_how_many_there_are_is_said_only_where_all_are_known() -> None:
     assert "of the last" not in plain(recent.headline(state, known, "", 120, every=True)[0])
 
 
+@pytest.mark.parametrize(
+    ("looked", "every", "said"),
+    [
+        (None, False, "Looking through what is stored   / zzz"),
+        (10_100, False, "Filter found nothing   / zzz matches none of the last 10,100."),
+        (450, True, "Filter found nothing   / zzz matches no execution."),
+    ],
+)
+def test_a_filter_that_found_nothing_says_how_far_it_looked(looked: int | None, every: bool, said: str) -> None:
+    assert said in plain(recent.headline(executed(), [], "zzz", 120, every=every, looked=looked)[0])
+
+
 # --- the state -----------------------------------------------------------------------------------------------------
 
 

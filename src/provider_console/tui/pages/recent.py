@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from provider_console.console.views import ExecutionSummary, iso
@@ -24,13 +25,18 @@ STATUS: Final = {
 """The status of an execution in a list."""
 
 
-def entries(state: State, needle: str = "") -> list[ExecutionSummary]:
-    """Every execution that is known, newest first, as far as it matches all words of the filter."""
-    stored = {entry.execution_id: entry for entry in (*state.recent, *state.older)}
+def entries(state: State, needle: str = "", found: Sequence[ExecutionSummary] = ()) -> list[ExecutionSummary]:
+    """Every execution that is known or was found, newest first, as far as it matches the filter."""
+    stored = {entry.execution_id: entry for entry in (*found, *state.recent, *state.older)}
     seen = {key: _live(run) for key, run in state.runs.items() if key not in stored or stored[key].status is None}
     known = sorted({**stored, **seen}.values(), key=lambda entry: (entry.started_at, entry.execution_id), reverse=True)
+    return [entry for entry in known if matches(entry, state, needle)]
+
+
+def matches(entry: ExecutionSummary, state: State, needle: str) -> bool:
+    """Whether an execution has all words of the filter."""
     words = needle.casefold().split()
-    return [entry for entry in known if all(word in _haystack(entry, state) for word in words)] if words else known
+    return not words or all(word in _haystack(entry, state) for word in words)
 
 
 def _live(run: Run) -> ExecutionSummary:
@@ -125,11 +131,19 @@ def place_of(execution_id: str, known: list[ExecutionSummary], *, every: bool) -
     return line(muted(f"{keys.index(execution_id) + 1} of {'' if every else 'the last '}{len(keys):,}"))
 
 
-def headline(state: State, known: list[ExecutionSummary], needle: str, width: int, *, every: bool) -> list[Line]:
-    """What became of them in one sentence; `every`: no others are stored."""
+def headline(
+    state: State, known: list[ExecutionSummary], needle: str, width: int, *, every: bool, looked: int | None = 0
+) -> list[Line]:
+    """What became of them in one sentence; `every`: no others are stored.
+
+    `looked` is how many a filter that found none was tried on; None: more are being looked through.
+    """
     margin = 1 if width < 100 else 2
+    if needle and not known and looked is None:
+        return [row(left(margin, head("Looking through what is stored"), muted("   / "), needle), width=width), ()]
     if needle and not known:
-        said = line(head("Filter found nothing"), muted("   / "), needle, muted(" matches no execution."))
+        none = " matches no execution." if every else f" matches none of the last {looked:,}."
+        said = line(head("Filter found nothing"), muted("   / "), needle, muted(none))
         return [row(left(margin, *said, key(" esc"), muted(" clears the filter")), width=width), ()]
     ended = [entry for entry in known if (entry.status or RUNNING) != RUNNING]
     bad = sum(entry.status not in ("ok", "cancelled") for entry in ended)

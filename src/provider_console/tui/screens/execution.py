@@ -19,8 +19,8 @@ from provider_console.tui.pages.order import order_of
 from provider_console.tui.pages.result import text_of
 from provider_console.tui.pages.trace import Trace
 from provider_console.tui.pages.words import plural
-from provider_console.tui.screens.filtered import FilteredScreen
 from provider_console.tui.screens.starting import StartingScreen
+from provider_console.tui.screens.stored import StoredScreen
 from provider_console.tui.state import RECENT, OlderRead, ReportRead
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
@@ -36,7 +36,7 @@ ID_LENGTH: Final = 26
 """Characters of an execution's id."""
 
 
-class ExecutionScreen(FilteredScreen, StartingScreen):
+class ExecutionScreen(StoredScreen, StartingScreen):
     """One execution whole, and the list it was chosen from."""
 
     MODE = "execution"
@@ -89,14 +89,15 @@ class ExecutionScreen(FilteredScreen, StartingScreen):
     @property
     def _every(self) -> bool:
         """Whether every stored execution is known here: a page that was not full was the last one."""
-        return self._all_read or len(self.state.recent) < RECENT
+        return self._all_read or self._found.whole or len(self.state.recent) < RECENT
 
     def show(self) -> None:
         """Put the state on the screen."""
         state = self.state
-        wanted = (state.recent, state.older, state.runs, state.providers, self._needle)
+        found = self._found.executions
+        wanted = (state.recent, state.older, state.runs, state.providers, self._needle, found)
         if wanted != self._known_of:
-            self._known, self._known_of = recent.entries(state, self._needle), wanted
+            self._known, self._known_of = recent.entries(state, self._needle, found), wanted
         self._read_kinds()
         self._recognise()
         if self._opened is None and self._known and self._awaited is None:
@@ -177,7 +178,7 @@ class ExecutionScreen(FilteredScreen, StartingScreen):
         self.query_one("#listed", Lines).show(
             lambda width, _height: [
                 *([] if short else [BLANK]),
-                *recent.headline(state, known, needle, width, every=self._every),
+                *recent.headline(state, known, needle, width, every=self._every, looked=self._looked),
                 BLANK,
             ]
         )
@@ -335,7 +336,7 @@ class ExecutionScreen(FilteredScreen, StartingScreen):
         super().action_filter()
 
     def filtered(self) -> None:
-        """Show what is left; a whole id that is not in the list is looked for among all that is stored."""
+        """A whole id that is not in the list is looked for among all that is stored."""
         super().filtered()
         if len(self._needle) == ID_LENGTH and not self._known:
             self.ask(self._find(self._needle.upper()), group="find")
