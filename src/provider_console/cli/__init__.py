@@ -9,8 +9,10 @@ from collections.abc import Sequence
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        from provider_console.cli.program import run
+        from provider_console.cli.loading import loading
 
+        with loading():
+            from provider_console.cli.program import run
         return run(argv)
     except KeyboardInterrupt:
         # While modules are still being read nothing has happened that would have to be recorded.

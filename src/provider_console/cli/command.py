@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from provider_console.cli.loading import loading
 from provider_console.cli.output import Output
 from provider_console.console.access import PEOPLE, Role
 from provider_console.console.console import Console
@@ -59,7 +60,8 @@ async def console_for(arguments: argparse.Namespace, output: Output, *, repair: 
     that cannot be used.
     """
     # Only now: `--help` must not wait for the engine to load.
-    from provider_console.bootstrap import Situation, open_front_end
+    with loading():
+        from provider_console.bootstrap import Situation, open_front_end
 
     overrides = {} if arguments.log_level is None else {"log.level": arguments.log_level}
     async with open_front_end(

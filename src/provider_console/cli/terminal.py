@@ -87,11 +87,15 @@ def settled(opener: Opener) -> Opener:
     That took it 80 ms, in the midst of a frame.
     """
 
+    frozen = False
+
     @asynccontextmanager
     async def opened() -> AsyncIterator[Console]:
+        nonlocal frozen
         async with opener() as console:
-            if not gc.get_freeze_count():
+            if not frozen:
                 gc.freeze()
+                frozen = True
             yield console
 
     return opened
