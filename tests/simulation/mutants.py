@@ -326,7 +326,9 @@ def run(mutant: Mutant, seeds: Sequence[int]) -> Verdict:
     text = changed(mutant)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "provider_console"
-        shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        # With what is compiled already: copies keep their times, and only the changed file is compiled again. Another
+        # worker may be writing a compiled file just now, under a name of the moment.
+        shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("*.pyc.*"))
         (copy / mutant.file).write_text(text)
         ended = subprocess.run(
             [sys.executable, "-m", "tests.simulation.mutants", "--child", folder, *map(str, seeds)],
