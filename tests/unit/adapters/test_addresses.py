@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.adapters.hand_clock import HandClock
 
 from provider_console.adapters.addresses import check_url, place
 from provider_console.adapters.resolver import LOOKUP_KEPT_S, PinnedResolver, SystemLookup
@@ -431,25 +432,8 @@ async def test_a_name_without_addresses_is_a_lookup_error() -> None:
         await PinnedResolver("global", plain=False, lookup=Names([])).resolve("nobody.example", 443)
 
 
-class StillClock:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    def wall(self) -> float:
-        return self.now_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
-        await asyncio.sleep(0)
-
-
 async def test_the_system_is_asked_again_once_an_answer_is_ten_seconds_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = StillClock()
+    clock = HandClock(0.0)
     lookup = SystemLookup(clock)
     asked: list[str] = []
 
@@ -461,7 +445,7 @@ async def test_the_system_is_asked_again_once_an_answer_is_ten_seconds_old(monke
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
 
     first = [await lookup("127.0.0.1", 80), await lookup("127.0.0.1", 80)]
-    clock.now_s = LOOKUP_KEPT_S
+    clock.now = LOOKUP_KEPT_S
     await lookup("127.0.0.1", 80)
 
     assert first == [("127.0.0.1",)] * 2

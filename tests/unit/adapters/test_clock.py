@@ -5,28 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 
+from tests.unit.adapters.hand_clock import HandClock
+
 from provider_console.adapters.clock import CROCKFORD, SystemClock, UlidIds
 from provider_console.adapters.memory import FixedIds
 
 
-class StillClock:
-    """A wall clock that moves when it is told to."""
-
-    def __init__(self, wall_s: float) -> None:
-        self.wall_s = wall_s
-
-    def monotonic(self) -> float:
-        return self.wall_s
-
-    def wall(self) -> float:
-        return self.wall_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.wall_s += seconds
-
-
-def ids_at(wall_s: float, seed: int = 1) -> tuple[StillClock, UlidIds]:
-    clock = StillClock(wall_s)
+def ids_at(wall_s: float, seed: int = 1) -> tuple[HandClock, UlidIds]:
+    clock = HandClock(wall_s)
     return clock, UlidIds(clock, random.Random(seed))
 
 
@@ -73,9 +59,9 @@ def test_ids_of_one_millisecond_ascend() -> None:
 def test_ids_ascend_when_the_wall_clock_is_set_back() -> None:
     clock, ids = ids_at(1_800_000_000.0)
     first = ids.new()
-    clock.wall_s -= 3600
+    clock.now -= 3600
     second = ids.new()
-    clock.wall_s += 7200
+    clock.now += 7200
     third = ids.new()
 
     assert first < second < third
@@ -102,7 +88,7 @@ def test_ids_of_many_milliseconds_are_all_different() -> None:
     clock, ids = ids_at(1_800_000_000.0)
     names = []
     for _ in range(1000):
-        clock.wall_s += 0.001
+        clock.now += 0.001
         names += [ids.new(), ids.new()]
 
     assert names == sorted(set(names))

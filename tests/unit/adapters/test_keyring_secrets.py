@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from keyring.errors import KeyringLocked, PasswordSetError
+from tests.unit.adapters.hand_clock import HandClock
 
 from provider_console.adapters.keyring_backend import Choice, first_fit
 from provider_console.adapters.keyring_secrets import MOST_STUCK, RETRY_S, KeyringSecrets
@@ -17,22 +18,6 @@ from provider_console.core.ports import SecretsUnavailable, StoreUnavailable
 from provider_console.sdk.secret import Secret
 
 CANARY = "canary-4711-value"
-
-
-class ByHand:
-    """Time that moves when told."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Index:
@@ -133,7 +118,7 @@ class World:
         self, keyring: InMemory | None, *, environ: Mapping[str, str] | None = None, limit_s: float = 5.0
     ) -> None:
         self.keyring = keyring
-        self.clock = ByHand()
+        self.clock = HandClock()
         self.index = Index()
         self.told: list[str] = []
         self.chosen = 0
@@ -301,7 +286,7 @@ async def test_a_new_value_has_not_proved_itself() -> None:
 async def test_presence_is_known_even_where_the_index_cannot_be_read() -> None:
     store = KeyringSecrets(
         index=BrokenIndex(),
-        clock=ByHand(),
+        clock=HandClock(),
         environ={"KEY": CANARY},
         on_loaded=lambda _: None,
         choose=lambda: Choice("Test", InMemory()),

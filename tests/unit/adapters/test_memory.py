@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.adapters.hand_clock import HandClock
 
 from provider_console.adapters.memory import (
     MemoryAudit,
@@ -23,22 +24,6 @@ from provider_console.core.settings import EngineSettings, Settings
 from provider_console.sdk.secret import Secret
 from provider_console.testing import simulation
 from provider_console.testing.simulation import SimClock
-
-
-class StillClock:
-    """Time that moves by sleeping only."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def test_they_run_in_virtual_time_without_threads() -> None:
@@ -73,7 +58,7 @@ async def test_a_crash_leaves_what_was_written_and_its_executions_to_the_next() 
 
 
 async def test_a_failure_can_be_asked_for_and_taken_back() -> None:
-    usage, audit = MemoryUsage(), MemoryAudit(StillClock())
+    usage, audit = MemoryUsage(), MemoryAudit(HandClock())
     usage.failure = audit.failure = "the disk is full"
 
     with pytest.raises(StoreUnavailable, match="disk is full"):
@@ -87,7 +72,7 @@ async def test_a_failure_can_be_asked_for_and_taken_back() -> None:
 
 
 async def test_a_changed_row_breaks_the_chain() -> None:
-    audit = MemoryAudit(StillClock())
+    audit = MemoryAudit(HandClock())
     for _ in range(3):
         await audit.intend(actor="a", role="admin", front_end="cli", action="x", subject="y", before=None, after=None)
     audit._rows[1] = audit._rows[0]
@@ -101,7 +86,7 @@ async def test_a_changed_row_breaks_the_chain() -> None:
 
 
 async def test_a_secret_is_cached_only_once_it_was_asked_for() -> None:
-    secrets = MemorySecrets({"KEY": "v"}, clock=StillClock())
+    secrets = MemorySecrets({"KEY": "v"}, clock=HandClock())
 
     assert secrets.cached("KEY") is None
     assert await secrets.get("KEY") == Secret("v")
@@ -114,7 +99,7 @@ async def test_a_secret_is_cached_only_once_it_was_asked_for() -> None:
 
 
 async def test_the_keyring_comes_before_the_environment_and_the_environment_cannot_be_listed() -> None:
-    secrets = MemorySecrets({"A": "kept"}, clock=StillClock(), environment={"A": "other", "B": "given", "C": ""})
+    secrets = MemorySecrets({"A": "kept"}, clock=HandClock(), environment={"A": "other", "B": "given", "C": ""})
 
     assert await secrets.get("A") == Secret("kept")
     assert await secrets.get("B") == Secret("given")
@@ -125,7 +110,7 @@ async def test_the_keyring_comes_before_the_environment_and_the_environment_cann
 
 
 async def test_ages_count_from_storing_and_from_the_last_success() -> None:
-    clock = StillClock()
+    clock = HandClock()
     secrets = MemorySecrets(clock=clock)
     await secrets.set("KEY", Secret("v"))
     clock.now += 10
@@ -140,7 +125,7 @@ async def test_ages_count_from_storing_and_from_the_last_success() -> None:
 
 
 async def test_a_deleted_secret_is_gone_everywhere() -> None:
-    secrets = MemorySecrets({"KEY": "v"}, clock=StillClock())
+    secrets = MemorySecrets({"KEY": "v"}, clock=HandClock())
     await secrets.get("KEY")
 
     assert await secrets.delete("KEY")
@@ -151,7 +136,7 @@ async def test_a_deleted_secret_is_gone_everywhere() -> None:
 
 
 async def test_an_unusable_keyring_refuses_and_says_why() -> None:
-    secrets = MemorySecrets({"KEY": "v"}, clock=StillClock(), unusable="the keyring is locked; unlock it")
+    secrets = MemorySecrets({"KEY": "v"}, clock=HandClock(), unusable="the keyring is locked; unlock it")
 
     with pytest.raises(SecretsUnavailable, match="unlock it"):
         await secrets.set("KEY", Secret("w"))
@@ -212,7 +197,7 @@ async def test_what_is_wrong_is_not_kept() -> None:
 
 async def test_secrets_in_memory_refuse_what_the_keyring_refuses_and_tell_the_redactor() -> None:
     told: list[Secret] = []
-    secrets = MemorySecrets(clock=StillClock(), environment={"GIVEN": "from outside"}, on_loaded=told.append)
+    secrets = MemorySecrets(clock=HandClock(), environment={"GIVEN": "from outside"}, on_loaded=told.append)
 
     with pytest.raises(ValueError, match="control characters"):
         await secrets.set("NAME", Secret("two\nlines"))

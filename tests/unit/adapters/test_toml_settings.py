@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 import pytest
+from tests.unit.adapters.hand_clock import HandClock
 
 from provider_console.adapters.settings_schema import describe
 from provider_console.adapters.settings_text import MOST_PROBLEMS
@@ -35,23 +36,6 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 SECTIONS = (SettingsSection(name="translation", type=Section),)
-
-
-class StillClock:
-    """Sleeps by yielding; each sleep moves its time."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return 1_700_000_000.0 + self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        await asyncio.sleep(0)
 
 
 class Kept:
@@ -94,7 +78,7 @@ def store(
     return TomlSettings(
         file,
         revisions=revisions,
-        clock=StillClock(),
+        clock=HandClock(),
         environ=environ or {},
         overrides=overrides or {},
         tolerated=tolerated,
