@@ -146,10 +146,10 @@ class History:
         self._cancelled: set[asyncio.Task[None]] = set()
         self._stopping = False
 
-    def say(self, text: str) -> None:
+    def say(self, *words: object) -> None:
         """A line of the log, where one is wanted."""
         if self._tell:
-            self.log.append(f"{asyncio.get_running_loop().time():9.3f}  {text}")
+            self.log.append(f"{asyncio.get_running_loop().time():9.3f}  {' '.join(map(str, words))}")
 
     # --- the world -----------------------------------------------------------------------------------------------
 
@@ -223,11 +223,11 @@ class History:
         self.counts[f"event {type(event).__name__}"] += 1
 
     def begins(self, call: Any) -> None:
-        self.say(f"-> {call}")
+        self.say("->", call)
         self.watch.begins(call)
 
     def ends(self, call: Any) -> None:
-        self.say(f"<- {call}")
+        self.say("<-", call)
         self.watch.ends(call)
         if self.plan.flavour == "crowd" and call.number % 3 == 0 and call.purpose == "call" and not self._stopping:
             # The slot of this call is handed over in this very step: whoever gets it may be cancelled just then.
