@@ -24,7 +24,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-PATIENCE_S: Final = 8.0
+PATIENCE_S: Final = 15.0
 """How long a step waits for what it names."""
 _GLANCE_S: Final = 0.02
 
