@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import inspect
+import re
 import shlex
 import subprocess
 import sys
@@ -148,6 +150,37 @@ def test_every_command_explains_itself_with_its_example(name: str, capsys: pytes
     example = import_module(f"provider_console.cli.{name}").COMMAND.example
     assert example in shown
     assert "--json" in shown
+
+
+def _actions() -> list[tuple[str, str]]:
+    """Every command and action of one."""
+    found = []
+    for name in COMMANDS:
+        parser = argparse.ArgumentParser()
+        import_module(f"provider_console.cli.{name}").COMMAND.arguments(parser)
+        for part in parser._actions:
+            if isinstance(part, argparse._SubParsersAction):
+                found += [(name, action) for action in part.choices]
+    return found
+
+
+@pytest.mark.parametrize(("name", "action"), _actions(), ids=" ".join)
+def test_every_action_explains_itself_with_an_example_that_can_be_read(
+    name: str, action: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module: Any = import_module(f"provider_console.cli.{name}")
+
+    async def nothing(_arguments: Any, _output: Any) -> int:
+        return 0
+
+    monkeypatch.setattr(module, "COMMAND", module.COMMAND._replace(run=nothing))
+    assert run([name, action, "--help"]) == 0
+    said, _, example = capsys.readouterr().out.partition("example:\n  ")
+    program, *words = shlex.split(example.partition("<")[0])
+
+    assert re.search(r"\n\n[A-Z].*\.\n", said), said
+    assert (program, *words[:2]) == ("provider-console", name, action)
+    assert run(words) == 0, capsys.readouterr().err
 
 
 def test_every_module_with_a_command_is_in_the_table() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.e2e.home import Finished, Home, clean_stderr, deepl, translation
+from tests.e2e.home import PROGRAM, Finished, Home, clean_stderr, deepl, translation
 
 from provider_console.sandbox import Fault, LibreTranslateSandbox, Server, serve_in_thread
 
@@ -316,3 +318,28 @@ def test_a_sandbox_port_in_use_is_told_by_number(home: Home) -> None:
     told = said(finished)
     assert str(port) in told
     assert "--port-base" in told or "port base" in told
+
+
+# --- the edges of the command line ---------------------------------------------------------------------------------
+
+
+def test_an_option_without_a_command_is_named_where_there_is_no_terminal(home: Home) -> None:
+    finished = home.run("--bogus")
+
+    assert finished.code == 2, finished
+    assert finished.out == ""
+    assert "--bogus names no command" in finished.err
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("config", "--help"), ("config", "show")], ids=" ".join)
+def test_a_reader_who_has_seen_enough_gets_no_traceback(home: Home, arguments: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        finished = subprocess.run(
+            [PROGRAM, *arguments], stdout=writer, stderr=subprocess.PIPE, env=home.environ, timeout=60, check=False
+        )
+    finally:
+        os.close(writer)
+
+    assert (finished.returncode, finished.stderr) == (0, b"")

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 
-from provider_console.cli.command import Command, common_options, console_for, span
+from provider_console.cli.command import Actions, Command, console_for, span
 from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
 from provider_console.console.views import AlertRuleView, AlertView
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    action = partial(actions.add_parser, parents=[common_options(again=True)])
-    shown = action("list", help="what is open, and what has cleared")
+    action = Actions(parser)
+    shown = action("list", "--open", help="what is open, and what has cleared")
     shown.add_argument("--open", action="store_true", help="only what is open")
     shown.add_argument("--limit", type=int, default=50, help="at most so many (50)")
     action("rules", help="what is watched")
-    action("ack", help="say that you look after one").add_argument("id", metavar="ID")
-    snooze = action("snooze", help="keep one quiet for a while")
+    action("ack", "01M89EQV5DVVAJHRY4S909EK70", help="say that you look after one").add_argument("id", metavar="ID")
+    snooze = action("snooze", "01M89EQV5DVVAJHRY4S909EK70 --for 2h", help="keep one quiet for a while")
     snooze.add_argument("id", metavar="ID")
     snooze.add_argument("--for", dest="span", metavar="SPAN", required=True, help="like 30m, 2h or 1d")
 

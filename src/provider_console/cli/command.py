@@ -40,6 +40,30 @@ def common_options(*, again: bool = False, role: bool = True) -> argparse.Argume
     return parser
 
 
+class Actions:
+    """The actions of a command: each line of help also opens the action's own `--help`, which ends with an example."""
+
+    def __init__(self, parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+        self._actions = parser.add_subparsers(dest="action", metavar="ACTION", required=required)
+        self._command = parser.prog
+
+    def __call__(self, name: str, example: str = "", *, help: str, role: bool = True) -> argparse.ArgumentParser:  # noqa: A002 - argparse's word
+        """The parser of one more. `example` is what stands behind its name in one; `role` as in `common_options`."""
+        return self._actions.add_parser(
+            name,
+            help=help,
+            description=f"{sentence(help)}.",
+            epilog=f"example:\n  {self._command} {name} {example}".rstrip(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[common_options(again=True, role=role)],
+        )
+
+
+def sentence(line: str) -> str:
+    """A line of help with a capital letter; names in capitals inside it stay."""
+    return f"{line[0].upper()}{line[1:]}"
+
+
 def span(text: str, *, option: str) -> float:
     """The seconds of a span that was typed for an option.
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import tomllib
-from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from provider_console.cli.command import Command, common_options, console_for, span
+from provider_console.cli.command import Actions, Command, console_for, span
 from provider_console.cli.editor import edit, show
 from provider_console.cli.exits import DONE
 from provider_console.cli.output import Output
@@ -20,27 +19,28 @@ from provider_console.console.words import did_you_mean
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    action = partial(actions.add_parser, parents=[common_options(again=True)])
-    show = action("show", help="every setting in force")
+    action = Actions(parser, required=True)
+    show = action("show", "--origin", help="every setting in force")
     show.add_argument("--origin", action="store_true", help="also where each value comes from")
-    get = action("get", help="one setting")
+    get = action("get", "engine.max_retries", help="one setting")
     get.add_argument("key", help="a dotted key such as engine.max_retries, or a table such as engine")
-    change = action("set", help="change one setting in config.toml; comments stay")
+    change = action(
+        "set", "engine.max_retries 3 --confirm-within 10m", help="change one setting in config.toml; comments stay"
+    )
     change.add_argument("key", help="a dotted key such as engine.max_retries")
     change.add_argument("value", nargs="?", help="a TOML value; text needs no quotes")
     change.add_argument("--unset", action="store_true", help="remove the key, so that the default counts")
     trial = "take it back after this long (like 10m) unless `config confirm` comes first, or at once if it does harm"
     change.add_argument("--confirm-within", metavar="SPAN", help=trial)
     action("confirm", help="keep a change that is on trial")
-    action("edit", help="change it in your editor (VISUAL, EDITOR)").add_argument(
+    action("edit", "--confirm-within 10m", help="change it in your editor (VISUAL, EDITOR)").add_argument(
         "--confirm-within", metavar="SPAN", help=trial
     )
-    validate = action("validate", help="check a file, or the configuration, without using it")
+    validate = action("validate", "new.toml", help="check a file, or the configuration, without using it")
     validate.add_argument("file", nargs="?", type=Path, help="the file to check; without it, the one in force")
-    history = action("history", help="versions of the configuration")
+    history = action("history", "--limit 5", help="versions of the configuration")
     history.add_argument("--limit", type=int, default=20, help="at most so many versions (20)")
-    restore = action("restore", help="make an earlier version the one in force")
+    restore = action("restore", "3", help="make an earlier version the one in force")
     restore.add_argument("revision", type=int, help="its number, as config history shows it")
 
 

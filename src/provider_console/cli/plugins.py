@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-from provider_console.cli.command import Command, common_options, console_for
+from provider_console.cli.command import Actions, Command, console_for
 from provider_console.cli.exits import DONE, FAILED
 from provider_console.cli.output import Output
 from provider_console.cli.plugin_template import make_plugin
@@ -18,16 +17,17 @@ from provider_console.console.words import did_you_mean
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    action = partial(actions.add_parser, parents=[common_options(again=True)])
+    action = Actions(parser)
     action("list", help="what is installed, and what became of it")
-    check = action("check", help="all about one: what it brings, or why it is not loaded, with the traceback")
+    check = action(
+        "check", "translation", help="all about one: what it brings, or why it is not loaded, with the traceback"
+    )
     check.add_argument("plugin", metavar="NAME|PATH", help="an installed plugin, or the folder of one (its code runs)")
-    new = action("new", help="begin one of your own from the template")
+    new = action("new", "acme_mt", help="begin one of your own from the template")
     new.add_argument("name", metavar="NAME")
     new.add_argument("--into", type=Path, metavar="FOLDER", help="where to (./NAME)")
     for name in ("enable", "disable"):
-        action(name, help=f"{name} one, from the next start on").add_argument("name", metavar="NAME")
+        action(name, "dynamic_ai", help=f"{name} one, from the next start on").add_argument("name", metavar="NAME")
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from importlib import import_module
 from typing import Final, NoReturn
 
 import provider_console
-from provider_console.cli.command import Command, common_options
+from provider_console.cli.command import Command, common_options, sentence
 from provider_console.cli.exits import INTERRUPTED, USAGE, failure
 from provider_console.cli.output import Output, shown
 from provider_console.cli.terminal import is_terminal, open_terminal
@@ -56,7 +55,7 @@ def run(argv: Sequence[str] | None) -> int:
     command: Command = import_module(f"provider_console.cli.{name}").COMMAND
     parser = _Parser(
         prog=f"provider-console {name}",
-        description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
+        description=f"{sentence(COMMANDS[name])}.",
         epilog=f"example:\n  {command.example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common_options()],
@@ -99,6 +98,13 @@ def _top_level(words: Sequence[str], name: str | None) -> int:
         print(f"provider-console: unknown command {name!r}{did_you_mean(name, COMMANDS)}", file=sys.stderr)
         print("provider-console --help lists the commands", file=sys.stderr)
         return USAGE
+    asked = not words or words[0] in ("-h", "--help")
+    if not asked:
+        print(
+            f"provider-console: {shown(words[0])} names no command, and there is no terminal to open", file=sys.stderr
+        )
+        print("provider-console --help lists the commands", file=sys.stderr)
+        return USAGE
     width = max(map(len, COMMANDS))
     print("usage: provider-console [COMMAND] [options]\n\nKeeps AI and translation providers working.")
     print(
@@ -108,8 +114,7 @@ def _top_level(words: Sequence[str], name: str | None) -> int:
     for command, line in COMMANDS.items():
         print(f"  {command:<{width}}  {line}")
     print("\nprovider-console COMMAND --help explains one of them, with an example.")
-    asked = bool(words) and words[0] in ("-h", "--help")
-    return 0 if asked or not words else USAGE
+    return 0
 
 
 def _terminal(words: Sequence[str]) -> int:
@@ -143,9 +148,7 @@ def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
         output.say("interrupted; what had happened is on record")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of a pipe has seen enough; the interpreter must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise
     except Exception as error:  # noqa: BLE001 - the edge: every error becomes one sentence and a code
         return failure(error, output)
 

@@ -6,10 +6,9 @@ import argparse
 import asyncio
 import getpass
 import sys
-from functools import partial
 from typing import Final
 
-from provider_console.cli.command import Command, common_options, console_for
+from provider_console.cli.command import Actions, Command, console_for
 from provider_console.cli.exits import ACCESS, DONE, FAILED
 from provider_console.cli.output import Output
 from provider_console.console.errors import BadRequest
@@ -20,15 +19,14 @@ VALUE_BYTES: Final = 16 * 1024
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    action = partial(actions.add_parser, parents=[common_options(again=True)])
+    action = Actions(parser, required=True)
     action("list", help="stored credentials by name")
-    for name, words in (
-        ("set", "store one; the value is asked for, or read from standard input"),
-        ("test", "check the providers that use one"),
-        ("delete", "remove one"),
+    for name, example, words in (
+        ("set", "DEEPL_AUTH_KEY < key.txt", "store one; the value is asked for, or read from standard input"),
+        ("test", "DEEPL_AUTH_KEY", "check the providers that use one"),
+        ("delete", "DEEPL_AUTH_KEY", "remove one"),
     ):
-        action(name, help=words).add_argument("name", metavar="NAME")
+        action(name, example, help=words).add_argument("name", metavar="NAME")
     action("backend", help="where credentials are stored")
 
 

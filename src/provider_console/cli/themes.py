@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
-from functools import partial
 from pathlib import Path
 
-from provider_console.cli.command import Command, common_options, console_for
+from provider_console.cli.command import Actions, Command, console_for
 from provider_console.cli.exits import CONFIGURATION, DONE
 from provider_console.cli.output import Output
 from provider_console.tui.themes import Theme, ThemeInvalid, Themes, load_themes, read_theme, shipped
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    action = partial(actions.add_parser, parents=[common_options(again=True)])
+    action = Actions(parser, required=True)
     action("list", help="every theme that can be used, and why others cannot")
-    check = action("check", help="whether a theme file can be used: keys, colours, contrasts")
+    check = action("check", "mine.toml", help="whether a theme file can be used: keys, colours, contrasts")
     check.add_argument("file", type=Path, help="a theme file")
 
 

@@ -6,10 +6,9 @@ import argparse
 import getpass
 import re
 import sys
-from functools import partial
 from typing import Final
 
-from provider_console.cli.command import Command, common_options, console_for
+from provider_console.cli.command import Actions, Command, console_for
 from provider_console.cli.exits import DONE, FAILED
 from provider_console.cli.output import Output
 from provider_console.console.access import Role
@@ -21,16 +20,14 @@ _UNITS_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    action = partial(actions.add_parser, parents=[common_options(again=True)])
+    action = Actions(parser, required=True)
     # Its `--role` is the token's; the one that lowers one's own stands in front of the action.
-    own = [common_options(again=True, role=False)]
-    issue = actions.add_parser("issue", parents=own, help="a new token, on standard output")
+    issue = action("issue", "--role admin --ttl 8h", help="a new token, on standard output", role=False)
     issue.add_argument("--role", dest="token_role", required=True, choices=list(Role), help="what it may do")
     issue.add_argument("--for", dest="subject", metavar="NAME", help="for whom (your own user name)")
     issue.add_argument("--ttl", default="15m", help="how long it counts, such as 15m, 8h, for metrics 90d (15m)")
-    action("renew", help="a token like the one on standard input, with its whole time again")
-    revoke = action("revoke", help="end a token, and every one renewed from it")
+    action("renew", "< token.txt", help="a token like the one on standard input, with its whole time again")
+    revoke = action("revoke", "01M89EQV5DVVAJHRY4S909EK70", help="end a token, and every one renewed from it")
     revoke.add_argument("id", help="its id, as token list shows it")
     action("list", help="tokens that were issued; never the tokens themselves")
     action("rotate-keys", help="sign with a new key; tokens of the key before count until they end")
