@@ -190,6 +190,22 @@ async def test_the_query_of_an_address_is_in_no_message() -> None:
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("credential", "way_out"),
+    [
+        ({"credential": "LIST_TOKEN"}, "provider-console secrets set LIST_TOKEN"),
+        ({}, "name it in dynamic_ai.catalogues"),
+    ],
+)
+async def test_a_catalogue_that_lets_nobody_in_says_what_to_do(credential: dict[str, str], way_out: str) -> None:
+    settings = _settings(catalogues=[{"url": URL, **credential}])
+    with pytest.raises(SdkError) as caught:
+        await Catalogues(_context(Reply(status=401), settings=settings)).discover()
+
+    assert "answered HTTP 401" in str(caught.value)
+    assert way_out in str(caught.value)
+
+
 # --- servers on this machine ------------------------------------------------------------------------------------
 
 

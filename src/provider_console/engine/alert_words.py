@@ -27,7 +27,9 @@ def title(rule: Rule, seen: Observation, language: str) -> str:
 def evidence(rule: Rule, seen: Observation) -> str:
     """What was measured, beside the rule."""
     figures = [f"{one.quantity} {_figure(seen.values.get(one.quantity))}" for one in rule.comparisons]
-    said = [*dict.fromkeys(figures), f"rule: {rule.when}"]
+    # A missing credential is named in why it is so; to repeat the figure would say less with more words.
+    figures = [figure for figure in dict.fromkeys(figures) if seen.lane is None or not seen.why.startswith(figure)]
+    said = [*figures, f"rule: {rule.when}"]
     if seen.lane is not None:
         said = [seen.why, *([seen.lane.last_error] if seen.lane.last_error else []), *said]
     return " · ".join(said)

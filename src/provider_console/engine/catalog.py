@@ -247,8 +247,10 @@ class Catalog:
             age_s = self._clock.wall() - memory.described_at
             if known is not None and 0 <= age_s < self._settings().health.cache_expiry / 1000:
                 return known
+        credential = None
         try:
-            credential = None if provider.credential is None else await self._secrets.get(provider.credential)
+            if provider.credential is not None:
+                credential = await self._secrets.get(provider.credential)
             async with asyncio.timeout(DESCRIBE_S):
                 answer = await self._plugins.drivers[provider.driver].describe(
                     Call(
@@ -266,7 +268,11 @@ class Catalog:
             return said
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin barrier
             log.info("%s did not describe itself: %s", provider.id, type(error).__name__)
-            problems.append(f"{provider.id} did not say what it can do; what is configured or was last known is used")
+            # Without its credential it could not; that it is missing is said of its health.
+            if provider.credential is None or credential is not None:
+                problems.append(
+                    f"{provider.id} did not say what it can do; what is configured or was last known is used"
+                )
             return known
         return said
 

@@ -241,7 +241,7 @@ class Checker:
         self._recorder.note(row)
         self._bus.publish(HealthChecked(at=wall, check=check_view(row)))
         if before is not None and before is not state:
-            log.info("%s is %s now, it was %s: %s", name, state, before, why)
+            log.info("%s is %s now, it was %s%s", name, state, before, "" if why == state else f": {why}")
             self._bus.publish(ProviderStateChanged(at=wall, provider=name, before=before, after=state, why=why))
         return row
 

@@ -64,7 +64,8 @@ async def machine_findings(engine: Engine) -> Sequence[Finding]:
 async def _configuration(engine: Engine) -> Finding:
     file = engine.parts.config_file
     if engine.desk.problem is None:
-        return ok("configuration", f"{file} is valid")
+        text, _revision = await engine.desk.text()
+        return ok("configuration", f"{file} is valid" if text else f"{file} is absent or empty: the defaults count")
     usable = await _last_usable(engine)
     command = f"{PROGRAM} config edit" if usable is None else f"{PROGRAM} config restore {usable.id}"
     return bad("configuration", engine.desk.problem, command)

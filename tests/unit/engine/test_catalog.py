@@ -220,6 +220,16 @@ def test_a_credential_that_appears_lets_its_provider_in() -> None:
     assert play(history) == ("A_KEY", "a")
 
 
+def test_a_missing_credential_is_not_also_said_to_be_a_trouble_of_discovery() -> None:
+    async def history() -> tuple[str | None, tuple[str, ...]]:
+        driver = keyed()
+        driver.descriptions["a"] = classed(ErrorClass.AUTHENTICATION)
+        async with bench(provider("a", credential="A_KEY"), driver=driver) as it:
+            return it.lanes["a"].missing, tuple(it.engine.catalog.problems)
+
+    assert play(history) == ("A_KEY", ())
+
+
 def test_another_value_ends_the_hold_and_the_same_one_does_not() -> None:
     async def history() -> list[Hold | None]:
         async with bench(provider("a", credential="A_KEY"), driver=keyed(), secrets={"A_KEY": "old"}) as it:

@@ -125,7 +125,8 @@ class Catalogues(Source):
         http = self._context.http(network=catalogue.reach, bearer=catalogue.credential)
         response = await http.request("GET", catalogue.url, headers={"Accept": "application/json"})
         if not response.ok:
-            raise ProviderError.from_response(response, f"{_shown(catalogue)} answered HTTP {response.status}")
+            said = f"{_shown(catalogue)} answered HTTP {response.status}{_mend(catalogue, response.status)}"
+            raise ProviderError.from_response(response, said)
         body = response.json()
         entries = body.get("providers") if isinstance(body, dict) else None
         if not isinstance(entries, list):
@@ -166,6 +167,15 @@ def _descriptor(raw: Any, reach: Network) -> ProviderDescriptor:
 
 def _described(descriptor: ProviderDescriptor) -> ProviderDescriptor:
     return msgspec.structs.replace(descriptor, driver=None, base_url=None, credential=None, network=None)
+
+
+def _mend(catalogue: Catalogue, status: int) -> str:
+    """What to try where a catalogue lets nobody in."""
+    if status not in (401, 403):
+        return ""
+    if catalogue.credential is None:
+        return "; it wants a credential: name it in dynamic_ai.catalogues"
+    return f"; is its credential stored? provider-console secrets set {catalogue.credential}"
 
 
 def _shown(catalogue: Catalogue) -> str:

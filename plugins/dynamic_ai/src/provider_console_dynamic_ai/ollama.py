@@ -95,7 +95,11 @@ class Ollama(Driver):
     async def probe(self, call: Call) -> ProbeResult:
         """Ask for the models that are installed."""
         models = await self._models(call)
-        return ProbeResult(rung="reach", detail=f"{len(models)} models", description=Description(models=models))
+        return ProbeResult(
+            rung="reach",
+            detail=f"{len(models)} {'model' if len(models) == 1 else 'models'}",
+            description=Description(models=models),
+        )
 
     async def describe(self, call: Call) -> Description:
         """Ask for the models that are installed."""

@@ -118,7 +118,7 @@ class OpenAI(Driver):
         models = await self._models(call)
         return ProbeResult(
             rung="authentication" if call.credential else "reach",
-            detail=f"{len(models)} models",
+            detail=f"{len(models)} {'model' if len(models) == 1 else 'models'}",
             description=Description(models=models),
         )
 
