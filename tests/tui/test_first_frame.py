@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rich.color import ColorSystem
+from rich.color import Color, ColorSystem
 from tests.tui.pseudo_terminal import PseudoTerminal
 from tests.tui.scene import NOW
 from tests.tui.test_app import app
@@ -17,7 +17,7 @@ from tests.tui.test_app import app
 from provider_console.tui.first_frame import color_system, escaped, rows
 from provider_console.tui.ink import plain
 from provider_console.tui.link import Preview
-from provider_console.tui.themes import load_themes
+from provider_console.tui.themes import in_256, load_themes
 
 NAMES = tuple(f"provider {number:02}" for number in range(50))
 
@@ -51,6 +51,22 @@ async def test_it_is_the_frame_that_textual_paints_first(size: tuple[int, int]) 
 )
 def test_colours_are_those_that_the_terminal_says_it_has(environ: dict[str, str], expected: ColorSystem | None) -> None:
     assert color_system(environ) is expected
+
+
+def test_with_256_colours_rules_and_the_selected_row_are_grey() -> None:
+    for name in ("console-dark", "console-light"):
+        coarse = in_256(load_themes([]).themes[name])
+        for token in ("bg", "sel", "rule", "line"):
+            number = Color.parse(coarse[token]).downgrade(ColorSystem.EIGHT_BIT).number
+            assert number is not None
+            # The greys of the 256, and the black and white of its cube.
+            assert number >= 232 or number in (16, 231), (name, token, coarse[token], number)
+
+
+def test_a_paper_that_means_its_colour_keeps_it_with_256() -> None:
+    theme = load_themes([]).themes["console-contrast"]
+
+    assert in_256(theme)["sel"] == theme["sel"] == "#002a7a"
 
 
 @pytest.mark.parametrize("system", [ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT])

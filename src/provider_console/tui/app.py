@@ -33,7 +33,7 @@ from provider_console.tui.safety import AsciiFilter, ControlFilter, crash_report
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.state import Change, Closed, Entered, Opening, Read, may_wait, reduce
 from provider_console.tui.stylesheet import Rules
-from provider_console.tui.themes import DEFAULT_THEME, Themes, load_themes, stamp, textual_theme
+from provider_console.tui.themes import DEFAULT_THEME, Themes, in_256, load_themes, stamp, textual_theme
 from provider_console.tui.typing_ahead import TypingAhead
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ class ConsoleApp(TypingAhead):
             for digit, (name, title) in enumerate(TITLES, 1)
         ),
         Binding("question_mark", "help", "help", key_display="?", tooltip="the keys of this screen"),
-        Binding("ctrl+p", "command_palette", "commands", tooltip="every action by name", priority=True),
+        Binding(
+            "ctrl+p", "command_palette", "commands", key_display="ctrl+p", tooltip="every action by name", priority=True
+        ),
         Binding("D", "doctor", "doctor", show=False, tooltip="what is wrong, and the command that mends it"),
         Binding("K", "keep_change", "keep change", tooltip="keep the configuration that is on trial"),
         Binding("r", "open_again", "try again", tooltip="open the engine again"),
@@ -262,8 +264,9 @@ class ConsoleApp(TypingAhead):
     def _offer(self, themes: Themes) -> None:
         """Let these themes be chosen; what is painted in one that changed is painted anew."""
         before, self._themes = self._themes, themes
+        coarse = self.first_frame is not None and self.first_frame.coarse
         for theme in themes.themes.values():
-            self.register_theme(textual_theme(theme))
+            self.register_theme(textual_theme(in_256(theme) if coarse else theme))
         wearing = before.themes.get(self.theme)
         if wearing is not None and self.theme not in themes.themes:
             self.theme = DEFAULT_THEME

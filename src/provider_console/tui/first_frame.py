@@ -22,7 +22,7 @@ from provider_console.tui.keymap import TITLES
 from provider_console.tui.pages import detail, frame, headline, health
 from provider_console.tui.pages.beneath import beneath
 from provider_console.tui.state import State
-from provider_console.tui.themes import Theme
+from provider_console.tui.themes import Theme, in_256
 
 ENTER: Final = "\x1b[?1049h"
 ASIDE_WIDTH: Final = 78
@@ -97,6 +97,8 @@ class FirstFrame:
     """The first frame on a terminal that has colours and is large enough; elsewhere nothing is shown."""
 
     def __init__(self) -> None:
+        self.coarse = False
+        """Whether the terminal has 256 colours."""
         self._shown = False
         self._leave: Callable[[], None] = lambda: None
 
@@ -113,6 +115,7 @@ class FirstFrame:
     def show(self, state: State, theme: Theme, environ: Mapping[str, str]) -> Iterator[None]:
         """Paint, and leave the terminal as it was in the end."""
         system = color_system(environ)
+        self.coarse = system is ColorSystem.EIGHT_BIT
         if sys.platform == "win32" or system is None or sys.__stderr__ is None or sys.__stdin__ is None:
             yield
             return
@@ -129,7 +132,7 @@ class FirstFrame:
         if width < frame.MINIMUM[0] or height < frame.MINIMUM[1]:
             yield
             return
-        page = escaped(rows(state, width, height), width, theme, system)
+        page = escaped(rows(state, width, height), width, in_256(theme) if self.coarse else theme, system)
 
         def leave() -> None:
             with suppress(termios.error):

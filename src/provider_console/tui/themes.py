@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +31,8 @@ LIMIT: Final = 16 * 1024
 """Bytes of a theme file."""
 MOST: Final = 100
 """Theme files of a folder that are read."""
+NEARLY_GREY: Final = 32
+"""A colour whose channels lie no further apart, of 255, is taken for a grey."""
 _NAME: Final = re.compile("[a-z0-9][a-z0-9-]{0,39}")
 _COLOUR: Final = re.compile("#[0-9a-fA-F]{6}")
 
@@ -215,6 +217,28 @@ def _luminance(colour: str) -> float:
     channels = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def in_256(theme: Theme) -> Theme:
+    """The theme on a terminal of 256 colours: papers and lines that are nearly grey are its nearest grey.
+
+    Its cube has nothing between 0 and 95 in a channel: a blue-grey rule would be teal, the selected row navy.
+
+    >>> in_256(read_theme(shipped() / "console-dark.toml"))["rule"]
+    '#303030'
+    """
+    colours = {
+        token: _grey(theme[token]) if token in (*PAPERS, "line") else colour for token, colour in theme.colours.items()
+    }
+    return replace(theme, colours=colours)
+
+
+def _grey(colour: str) -> str:
+    channels = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    if max(channels) - min(channels) > NEARLY_GREY or not 8 <= sum(channels) / 3 <= 238:
+        return colour
+    level = 8 + 10 * round((sum(channels) / 3 - 8) / 10)
+    return f"#{level:02x}{level:02x}{level:02x}"
 
 
 def textual_theme(theme: Theme) -> TextualTheme:
