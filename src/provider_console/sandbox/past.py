@@ -22,7 +22,7 @@ from provider_console.sdk.provider import Cost
 HOUR_S: Final = 3_600.0
 HOURS: Final = 48
 """So that a day has one before it."""
-BUSIEST: Final = 2.0
+BUSIEST: Final = 3.0
 """Executions that begin at a provider in the busiest hour of a day; at night it is a quarter."""
 OF_THE_HOUR: Final = 24
 """Executions that begin at a provider in the last hour, of which a trend is made."""
