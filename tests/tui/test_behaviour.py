@@ -384,7 +384,7 @@ async def test_every_action_of_a_mode_is_in_the_palette_and_in_the_help(mode: st
         await pilot.pause()
         screen = app.screen
         own = [made for made in type(screen).BINDINGS if isinstance(made, Binding)]
-        palette = " ".join(str(command.help) for command in commands(app, screen))
+        palette = " ".join(command.title for command in commands(app, screen))
         assert [made.action for made in own if not made.tooltip] == []
         active = {each.binding.action for each in screen.active_bindings.values() if each.enabled}
         missing = [made.action for made in own if made.action in active and made.tooltip not in palette]

@@ -1,16 +1,21 @@
-"""The palette: every action that has a binding where one is, why a role may not, and the themes."""
+"""The palette: every action that has a binding where one is, why a role may not, and the themes, each in one row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from textual.app import App, SystemCommand
 from textual.dom import DOMNode
 from textual.screen import Screen
 
 from provider_console.tui.screens.base import ConsoleScreen
+
+NAME: Final = 16
+"""Cells for the name of an action; the longest is `add a credential`."""
+KEY: Final = 6
+"""Cells for its key, such as `ctrl+r`."""
 
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -23,10 +28,15 @@ def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
         seen.add(binding.action)
         shown = binding.key_display or app.get_key_display(binding)
         refusal = screen.refusal(binding.action) if isinstance(screen, ConsoleScreen) else None
-        said = f"{words} ({shown})" if refusal is None else refusal
-        yield SystemCommand(binding.description, said, _running(app, node, binding.action))
+        said = refusal or ("go there" if words == binding.description else words)
+        yield _row(binding.description, shown, said, _running(app, node, binding.action))
     for name in sorted(app.available_themes):
-        yield SystemCommand(f"theme {name}", "change the colours", partial(setattr, app, "theme", name))
+        yield _row("theme", "", name, partial(setattr, app, "theme", name))
+
+
+def _row(name: str, key: str, said: str, callback: Callable[[], Any]) -> SystemCommand:
+    """One row. What is typed is looked for in all of it, and so an action is also found by what it does."""
+    return SystemCommand(f"{name:<{NAME}}  {key:<{KEY}}  {said}", "", callback)
 
 
 def _running(app: App[Any], node: DOMNode, action: str) -> Callable[[], Any]:

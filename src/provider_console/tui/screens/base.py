@@ -139,7 +139,7 @@ class ConsoleScreen(Screen[None]):
             display = binding.key_display or self.app.get_key_display(binding)
             key = Key(display, self.label(binding), binding.action, enabled, last=binding.action == "help")
             if binding.action == "command_palette":
-                palette = key._replace(display="ctrl+p")
+                palette = key
             elif all(known.action != key.action for known in keys):
                 keys.append(key)
         self.query_one(Keys).show(keys, palette)

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import ModalScreen, Screen
 
-from provider_console.tui.ink import BLANK, Line, faint, head, key, left, line, muted, row
+from provider_console.tui.ink import BLANK, Line, faint, head, key, left, line, muted, row, wrap
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.screens.dialogs import Sheet
 from provider_console.tui.widgets.keys import Key, Keys
@@ -56,7 +56,9 @@ class HelpScreen(ModalScreen[None]):
         lines: list[Line] = [line(head("Keys")), BLANK]
         for keys, words, refusal in self._rows.values():
             said = (key(" ".join(keys)), muted(words)) if refusal is None else (faint(" ".join(keys)), faint(words))
-            lines.append(row(left(0, said[0], width=16), left(18, said[1]), width=width))
+            first, *rest = wrap(line(said[1]), width - 18)
+            lines.append(row(left(0, said[0], width=16), left(18, *first), width=width))
+            lines += [row(left(18, *more), width=width) for more in rest]
             if refusal is not None:
                 lines.append(row(left(18, refusal), width=width))
         return lines
