@@ -277,9 +277,9 @@ def test_the_trail_tells_people_from_tokens_and_what_did_not_go_through() -> Non
     state = morning()
 
     assert plain(trail.sentence(state, trail.deeds(TRAIL))) == (
-        "2 people and 1 token acted in the last 24 h: 14 deeds, 1 refused, 1 failed."
+        "2 people and 1 token acted in the last 24 h: 14 actions, 1 refused, 1 failed."
     )
-    assert plain(trail.sentence(state, trail.deeds((entry(1),)))) == "1 person acted in the last 24 h: 1 deed."
+    assert plain(trail.sentence(state, trail.deeds((entry(1),)))) == "1 person acted in the last 24 h: 1 action."
     assert plain(trail.sentence(morning(trail=()), ())) == "Nobody did anything in the last 24 h."
     assert plain(trail.sentence(morning(trail=None), ())) == "The audit trail is being read …"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -129,6 +130,14 @@ def test_a_period_as_ever_says_that_nobody_got_worse() -> None:
 
 def test_a_handful_of_requests_says_nothing_and_says_so() -> None:
     assert said(view(provider("A", figures(16, 68.7), figures(18, 100.0)))) == "Too few requests to say who got worse. "
+
+
+def test_who_had_too_few_requests_is_not_said_to_be_as_ever() -> None:
+    as_ever, few = figures(500, 100.0), figures(14, 100.0)
+
+    assert said(view(provider("A", as_ever, as_ever), provider("B", figures(60, 84.7), few))).startswith(
+        "Nobody got worse, of the 1 with enough requests. "
+    )
 
 
 def test_a_first_period_is_compared_with_nothing() -> None:
@@ -375,3 +384,18 @@ def test_the_state_keeps_the_last_periods_only() -> None:
     assert len(state.history) == len(state.outages) == PERIODS_KEPT
     assert Asked("5m") in state.history
     assert Asked("4m") not in state.history
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [
+        ("2026-11-24T20:00:00Z", "2026-11-25T20:24:00Z", "24 Nov 20:00 to 25 Nov 20:24"),
+        ("2026-11-25T19:24:00Z", "2026-11-25T20:24:00Z", "19:24 to 20:24"),
+        ("2026-11-23T08:00:00Z", "2026-11-23T09:30:00Z", "23 Nov 08:00 to 09:30"),
+    ],
+)
+@pytest.mark.usefixtures("utc")
+def test_a_period_names_both_days_where_they_differ(since: str, until: str, said: str) -> None:
+    shown = msgspec.structs.replace(view(), since=since, until=until)
+
+    assert analytics.moments(shown, datetime.fromisoformat("2026-11-25T20:24:00Z").timestamp()) == said

@@ -132,7 +132,7 @@ def test_a_row_says_where_the_value_came_from_and_what_hides_the_file() -> None:
 
     assert "config.toml:2" in row("engine.max_retries")
     assert "default" in row("engine.deadline")
-    assert "environment wins over the file" in row("engine.response_time_threshold")
+    assert "environment, not the file" in row("engine.response_time_threshold")
     said = text(config.explained(setting("engine.response_time_threshold"), view, WRITTEN, 20, 120))
     assert "PROVIDER_CONSOLE__ENGINE__RESPONSE_TIME_THRESHOLD wins: the file's 9,000 is hidden by it." in said
 

@@ -28,6 +28,7 @@ from tests.tui.scene import scene
 
 from provider_console.console.events import ExecutionEnded, ExecutionStarted
 from provider_console.console.views import ExecutionReport, Left
+from provider_console.sdk.provider import Cost
 from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
 from provider_console.tui.ink import Line, plain, width_of
 from provider_console.tui.pages import execution, order, recent, result, waterfall
@@ -432,3 +433,30 @@ def test_one_that_began_before_anybody_listened_is_not_called_failed() -> None:
 def test_an_empty_mode_says_what_to_do(change: Callable[[State], State]) -> None:
     said = text(execution.empty(change(scene(PROVIDERS)), 80))
     assert "Nothing has been executed yet. n makes the first one." in said or "Starting." in said
+
+
+def test_a_peer_that_is_ahead_by_too_little_is_not_said_to_have_the_same_score() -> None:
+    state = scene(tuple(msgspec.structs.replace(each, tier="primary") for each in PROVIDERS))
+    plan = (
+        entry("openai", 1, 25.9, 29.2, "tier primary, score 95.1"),
+        entry("libretranslate", 2, 30.0, 28.7, "tier primary, score 98.7"),
+        entry("deepl", 3, 25.9, 29.2, "tier primary, score 95.1"),
+    )
+    known = order.Order(plan, ())
+
+    assert [order.why_words(each, known, state) for each in plan] == [
+        "keeps the lead",
+        "not 5 ahead, twice",
+        "same score",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("price", "said"), [(20.0, "$0.0248"), (0.0, "$0.0000"), (0.01, "$0.000012"), (0.0004, "$0.00000050")]
+)
+def test_a_cost_that_is_very_small_is_not_shown_as_nothing(price: float, said: str) -> None:
+    state = executed()
+    priced = msgspec.structs.replace(state.providers["deepl"], cost=Cost(input=price, output=0.0))
+    state = replace(state, providers={**state.providers, "deepl": priced})
+
+    assert said in plain(result.facts(trace(state), state))

@@ -135,7 +135,7 @@ def _number(kind: inspect.IntType | inspect.FloatType) -> str:
     low = f"above {kind.gt:g}" if kind.gt is not None else f"at least {kind.ge}" if kind.ge is not None else ""
     high = f"below {kind.lt:g}" if kind.lt is not None else f"at most {kind.le}" if kind.le is not None else ""
     if kind.ge is not None and kind.le is not None:
-        return f"{word} from {kind.ge} to {kind.le}"
+        return f"{word} from {kind.ge:,} to {kind.le:,}"
     return " ".join(filter(None, (word, " and ".join(filter(None, (low, high))))))
 
 

@@ -13,6 +13,7 @@ from provider_console.console.errors import BadRequest
 from provider_console.console.exports import csv_of
 from provider_console.console.history_views import HistoryView, OutagesView, ProviderHistory, culprits
 from provider_console.console.views import PeriodFigures
+from provider_console.console.words import unit_words
 
 NOTHING: Final = "–"
 
@@ -34,7 +35,7 @@ MEASURES: Final[Sequence[_Measure]] = (
 MORE: Final[Sequence[_Measure]] = (
     ("MEAN S", lambda f: _seconds(f.average_response_time)),
     ("LOST S", lambda f: _seconds(f.time_lost_ms)),
-    ("UNITS", lambda f: ", ".join(f"{amount:,.0f} {name}" for name, amount in f.units.items()) or NOTHING),
+    ("UNITS", lambda f: ", ".join(f"{amount:,.0f} {unit_words(name)}" for name, amount in f.units.items()) or NOTHING),
 )
 """What a comparison tells besides."""
 

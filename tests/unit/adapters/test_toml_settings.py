@@ -140,7 +140,7 @@ BAD = {
     ),
     "with its unit": (
         "[engine]\ndeadline = 5",
-        "config.toml:2:12: engine.deadline: must be a whole number from 200 to 3600000 ms, not 5",
+        "config.toml:2:12: engine.deadline: must be a whole number from 200 to 3,600,000 ms, not 5",
     ),
     "an open bound": (
         "[health]\nfailure_threshold = 0",
@@ -210,7 +210,7 @@ BAD = {
     ),
     "in an inline table": (
         "[engine]\ncategories = { ai = { deadline = 1 } }",
-        "config.toml:2:34: engine.categories.ai.deadline: must be a whole number from 200 to 3600000 ms, not 1",
+        "config.toml:2:34: engine.categories.ai.deadline: must be a whole number from 200 to 3,600,000 ms, not 1",
     ),
     "a dotted key": (
         "engine.max_retries = 0",

@@ -267,14 +267,13 @@ def spoken(asked: Asked) -> str:
 
 
 def moments(view: HistoryView, now: float) -> str:
-    """From when until when, by the clock of this terminal; the day where it is another one."""
-    return f"{_moment(view.since, now)} to {_moment(view.until, now)}"
-
-
-def _moment(moment: str, now: float) -> str:
-    at, today = datetime.fromtimestamp(wall(moment) or 0.0), datetime.fromtimestamp(now)
-    clock = at.strftime("%H:%M")
-    return clock if at.date() == today.date() else f"{at.day} {at.strftime('%b')} {clock}"
+    """From when until when, by the clock of this terminal; without days where both are today."""
+    since, until = (datetime.fromtimestamp(wall(moment) or 0.0) for moment in (view.since, view.until))
+    if since.date() == until.date() == datetime.fromtimestamp(now).date():
+        return f"{since:%H:%M} to {until:%H:%M}"
+    if since.date() == until.date():
+        return f"{since.day} {since:%b %H:%M} to {until:%H:%M}"
+    return f"{since.day} {since:%b %H:%M} to {until.day} {until:%b %H:%M}"
 
 
 def about(view: HistoryView, asked: Asked, now: float, width: int) -> Line:

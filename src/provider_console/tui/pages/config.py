@@ -148,7 +148,8 @@ def columns(width: int) -> tuple[int, int, int, int, bool]:
     """Right edge of the value, then where unit, allowed and origin begin, and whether there is room for allowed."""
     if width < 80:
         return 41, 43, 51, 51, False
-    return 39, 41, 51, 68, True
+    # The widest of what is allowed is 1,000 – 86,400,000.
+    return 39, 41, 51, 70 if width >= 96 else 68, True
 
 
 def header(width: int, glyphs: Glyphs, *, ruled: bool) -> list[Line]:
@@ -210,7 +211,7 @@ def _origin(setting: SettingView, view: ConfigView, *, brief: bool) -> Line:
     over = hidden_by(setting, view)
     if over is not None:
         said = "environment" if over.startswith("PROVIDER_") else "command line"
-        return line(said) if brief else line(said, muted(" wins over the file"))
+        return line(said) if brief else line(said, muted(", not the file"))
     if setting.origin == DEFAULT:
         return line(faint(DEFAULT))
     return line(f"line {setting.origin.rpartition(':')[2]}" if brief else setting.origin)

@@ -34,7 +34,9 @@ def headline(state: State, chosen: str | None = None) -> Line:
     said = f"{len(state.coverage)} things to serve: "
     if not nobody and not alone:
         return line(Span("Any one provider may die.", "head", bold=True), f" {said}each has another one.")
-    first = Span(f"{nobody} served by nobody, {alone} by one provider alone.", "head", bold=True)
+    counts = [f"{nobody} served by nobody"] if nobody else []
+    counts += [f"{alone} by one provider alone" if counts else f"{alone} served by one provider alone"] if alone else []
+    first = Span(f"{', '.join(counts)}.", "head", bold=True)
     return line(first, muted(f" {said}{len(state.coverage) - nobody - alone} have another one."))
 
 

@@ -29,7 +29,8 @@ def brief(view: ProviderView, state: State, width: int) -> list[Line]:
     """Two lines, for a terminal that is not tall."""
     margin = 1 if width < 100 else 2
     first = line(head(view.name), Span(" "), muted(why(view)))
-    second = line(muted("First: "), view.health.first_try or "nothing.", *_press(view))
+    first_try = view.health.first_try
+    second = line(muted("First: "), first_try, *_press(view)) if first_try else ()
     hurt = affects(view, state)
     if hurt:
         second = line(*second, Span("  "), *hurt)

@@ -6,6 +6,7 @@ from typing import Final
 
 from provider_console.console.history_views import HistoryView, ProviderHistory, culprits
 from provider_console.console.views import PeriodFigures
+from provider_console.console.words import unit_words
 from provider_console.tui.glyphs import Glyphs
 from provider_console.tui.ink import Line, Span, faint, head, left, muted, right, row, strong
 from provider_console.tui.pages.analytics import amount
@@ -76,7 +77,7 @@ def brief(one: ProviderHistory, width: int) -> list[Line]:
         seconds(f.p99),
     ]
     parts += [muted(" s   absorbed "), figure(f.absorbed_failures), muted("  failed "), figure(f.reached_caller)]
-    units = ", ".join(f"{amount(count)} {name}" for name, count in f.units.items())
+    units = ", ".join(f"{amount(count)} {unit_words(name)}" for name, count in f.units.items())
     classes = ", ".join(f"{name} {count:,}" for name, count in list(f.error_classes.items())[:3])
     said = [muted("errors "), classes or faint("0"), muted("   units "), units or faint(MISSING)]
     return [row(left(margin, *each, width=width - 2 * margin), width=width) for each in (parts, said)]

@@ -131,12 +131,18 @@ def why_words(entry: PlanEntry, order: Order, state: State) -> str:
         return entry.why
     tiers = [_tier(other.provider, state) for other in order.plan]
     place = order.plan.index(entry)
+    first = order.plan[0].score.total
+    peers = [other.score.total for other, tier in zip(order.plan, tiers, strict=True) if tier == tiers[0]]
     best = max(other.score.total for other in order.plan)
     if place == 0:
+        if max(peers) > first:
+            return "keeps the lead"
         return f"{tiers[0]} tier, so first" if len(set(tiers)) > 1 else "best score"
     if tiers[place] == tiers[0]:
-        return "lower score" if entry.score.total < order.plan[0].score.total else "same score"
-    if entry.score.total == best and best > order.plan[0].score.total:
+        if entry.score.total > first:
+            return "not 5 ahead, twice"
+        return "lower score" if entry.score.total < first else "same score"
+    if entry.score.total == best and best > first:
         return f"best score, but {tiers[place]} tier"
     return f"{tiers[place]} tier"
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from provider_console.console.history_views import HistoryView, OutagesView, OutageView, ProviderHistory, TrendPoint
 from provider_console.console.views import PeriodFigures
+from provider_console.console.words import unit_words
 from provider_console.tui.glyphs import Glyphs
 from provider_console.tui.ink import (
     BLANK,
@@ -157,7 +158,7 @@ def _units(providers: Sequence[ProviderHistory], each: int, width: int) -> list[
     names = sorted({name for one in providers for f in (one.figures, one.before) if f is not None for name in f.units})
     lines = []
     for name in names:
-        cells: list[Cell] = [left(0, muted(name), width=_NAME)]
+        cells: list[Cell] = [left(0, muted(unit_words(name)), width=_NAME)]
         for number, one in enumerate(providers):
             for place, f in enumerate((one.figures, one.before), 1):
                 said = faint(MISSING) if f is None else quiet(amount(f.units.get(name, 0.0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 from rich.cells import cell_len, set_cell_size
 
+from provider_console.console.words import unit_words
 from provider_console.tui.glyphs import Glyphs
 from provider_console.tui.ink import Line, Span, faint, head, key, left, line, muted, right, row
 from provider_console.tui.pages.trace import Trace
@@ -42,17 +44,21 @@ def facts(trace: Trace, state: State) -> Line:
     spans = [muted(" · ".join(parts))]
     cost = _cost(trace, state, units if isinstance(units, Mapping) else {})
     if cost is not None:
-        spans += [muted(" · "), Span(f"${cost:,.4f}")]
+        spans += [muted(" · "), Span(_dollars(cost))]
     detected = result.get("detected")
     if isinstance(detected, str):
         spans.append(muted(f" · from {detected}"))
     return line(*spans)
 
 
+def _dollars(cost: float) -> str:
+    """A cost with four decimals; one that is smaller, with its first two figures."""
+    return f"${cost:,.4f}" if cost >= 0.0001 or not cost else f"${cost:.{1 - math.floor(math.log10(cost))}f}"
+
+
 def _unit(name: str) -> str:
-    """`inputTokens` as people say it: `input tokens`; the characters of the result are told from those paid for."""
-    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
-    return "characters charged" if words == "characters" else words
+    """A unit in words; the characters of the result are told from those paid for."""
+    return "characters charged" if name == "characters" else unit_words(name)
 
 
 def _cost(trace: Trace, state: State, units: Mapping[str, Any]) -> float | None:

@@ -240,7 +240,7 @@ def sentence(state: State, known: Sequence[Deed]) -> Line:
     failed = sum(deed.result == "failed" for deed in recent)
     said = [
         head(f"{' and '.join(who)} acted in the last 24 h:"),
-        Span(f" {plural(len(recent), 'deed')}"),
+        Span(f" {plural(len(recent), 'action')}"),
     ]
     if refused:
         said += [Span(", "), Span(f"{refused:,} refused", "warn", bold=True)]

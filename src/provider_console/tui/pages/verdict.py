@@ -105,8 +105,10 @@ def sentence(view: HistoryView, before: str, width: int) -> Line:
             said = line(head(f"{named} got worse. "), f"{names[0]}: ", *_how(*worse[0], short=True))
     elif view.before is None:
         said = line(head(f"Nothing to compare with: no request in {before}. "))
-    elif not any(each.judged for each, _one in turns):
+    elif not (judged := sum(each.judged for each, _one in turns)):
         said = line(head("Too few requests to say who got worse. "))
+    elif judged < len(turns):
+        said = line(head(f"Nobody got worse, of the {judged:,} with enough requests. "))
     else:
         said = line(head("Nobody got worse beyond chance. "))
     best = _best(view.providers)

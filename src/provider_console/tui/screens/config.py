@@ -43,7 +43,10 @@ class ConfigScreen(TypedScreen, SecretsScreen):
         Binding("u", "unset", "default", tooltip="take the selected setting out of the file"),
         Binding("z", "put_back", "put back", tooltip="forget what was typed for the selected setting"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show the settings of all sections that match"),
-        Binding("left,right", "cross", "sections", key_display="← →", tooltip="to the sections, and to the settings"),
+        Binding("left", "to_sections", "sections", key_display="←", tooltip="to the sections"),
+        Binding(
+            "right", "to_settings", "settings", key_display="→", tooltip="to the settings of the section", show=False
+        ),
         Binding("h", "history", "history", tooltip="versions of the file: who made them, what differs, restore"),
         Binding("tab", "next", "next", show=False, tooltip="to the other list; from a field to the next setting"),
         Binding("down", "walk(1)", "down", show=False, tooltip="accept, and go to the next setting"),
@@ -207,9 +210,13 @@ class ConfigScreen(TypedScreen, SecretsScreen):
         if message.table is self._settings and not self._shows_secrets:
             self.action_edit()
 
-    def action_cross(self) -> None:
-        """To the other list."""
-        (self._settings if self._sections.has_focus else self._sections).focus()
+    def action_to_sections(self) -> None:
+        """To the list at the left."""
+        self._sections.focus()
+
+    def action_to_settings(self) -> None:
+        """To the list at the right."""
+        self._settings.focus()
 
     def action_next(self) -> None:
         """From a field to the next setting, else to the other list."""
