@@ -96,7 +96,8 @@ def _checked(plugins: Sequence[PluginView], output: Output) -> int:
 
 
 def _about(plugin: PluginView, output: Output) -> None:
-    output.line(f"{plugin.name} {plugin.version} ({plugin.package}, {plugin.module}): {plugin.state}")
+    named = " ".join(filter(None, (plugin.name, plugin.version)))
+    output.line(f"{named} ({', '.join(filter(None, (plugin.package, plugin.module)))}): {plugin.state}")
     brought = {
         "hooks": plugin.hooks,
         "sources": plugin.sources,

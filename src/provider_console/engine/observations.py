@@ -95,7 +95,8 @@ class Observer:
                     values={"healthy_providers": float(len(members) - len(weak))},
                     able=tuple(sorted(weak, key=_ID)),
                 )
-        if "coverage" in quantities:
+        # Before anybody has set up a provider, that nothing is served is no news.
+        if "coverage" in quantities and any(lane.provider.configured for lane in engine.catalog.lanes.values()):
             async for entry in self._coverage(seen, now):
                 yield entry
 

@@ -179,6 +179,11 @@ EMPTY: Final = Workflow(
         snapshot("firstrun-80x24-dark"),
         press("l"),
         see("Nothing was found on this machine."),
+        back(),
+        see("w the ways on"),
+        see_no("There are three ways on.", "check now"),
+        press("w"),
+        see("There are three ways on."),
     ],
 )
 

@@ -92,6 +92,33 @@ def test_what_nobody_serves_rings_with_who_could_be_brought_back() -> None:
     play(history)
 
 
+class Pairs(msgspec.Struct, frozen=True):
+    """A plugin's section that wants a pair to be served."""
+
+    default_pair: str = "en>es"
+
+
+def test_before_there_is_a_provider_nothing_rings_for_being_served_by_nobody() -> None:
+    async def history() -> list[str]:
+        async with bench(settings=Settings(sections={"translation": Pairs()}), background=True) as it:
+            await it.clock.sleep(300)
+            return [alert.title for alert in await it.console.alerts()]
+
+    assert play(history) == []
+
+
+def test_a_missing_credential_is_said_once_in_its_alert() -> None:
+    async def history() -> str:
+        driver = ScriptedDriver(credential="required")
+        async with bench(provider("a", credential="A_KEY"), driver=driver, background=True) as it:
+            await it.clock.sleep(30)
+            return {alert.rule: alert for alert in await it.console.alerts(only_open=True)}[
+                "credential missing"
+            ].evidence
+
+    assert play(history).startswith("credential missing: A_KEY · rule: ")
+
+
 def test_a_credential_that_is_missing_rings_and_names_the_command_that_stores_it() -> None:
     async def history() -> None:
         driver = ScriptedDriver(credential="required")

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeGuard
 from provider_console.console.views import HealthState, ProviderView
 from provider_console.console.words import did_you_mean
 from provider_console.tui.glyphs import Glyphs
-from provider_console.tui.ink import Cell, Line, Span, faint, head, left, muted, right, row
+from provider_console.tui.ink import Cell, Line, Span, faint, head, key, left, muted, right, row
 from provider_console.tui.pages import strips
 from provider_console.tui.pages.progress import shown_checking
 from provider_console.tui.pages.words import (
@@ -293,6 +293,12 @@ def _held(view: ProviderView, now: float) -> str:
     if why.startswith("quota") and at is not None and at > now:
         return f"quota used · back {clock(at)[:5]}"
     return why.partition(" · ")[0]
+
+
+def none_yet(width: int) -> list[Line]:
+    """What stands in the place of the providers before there is one."""
+    said = (head("No provider yet."), muted("   "), key("w"), muted(" the ways on"))
+    return [(), row(left(1 if width < 100 else 2, *said), width=width)]
 
 
 def nothing_found(state: State, needle: str, width: int) -> list[Line]:

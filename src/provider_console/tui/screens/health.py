@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from provider_console.console.views import ProviderView
 from provider_console.tui.ink import Line
-from provider_console.tui.pages import detail, frame, headline, health, portrait
+from provider_console.tui.pages import detail, firstrun, frame, headline, health, portrait
 from provider_console.tui.pages.beneath import beneath
 from provider_console.tui.screens.listed import ListedScreen
 from provider_console.tui.screens.provider import ProviderScreen
@@ -21,6 +21,8 @@ CALM_S: Final = 5.0
 """How often rows are looked at while all is well, whatever its checks say: a strip that grows by a cell can wait."""
 MADE_KEPT: Final = 200
 """Rows that were painted and are kept: what is seen of a tall terminal, selected and not."""
+OF_A_PROVIDER: Final = frozenset({"detail", "check", "check_all", "execute", "switch", "coverage"})
+"""Actions that mean nothing where there is no provider."""
 
 
 class HealthScreen(ListedScreen, ProviderScreen):
@@ -29,6 +31,7 @@ class HealthScreen(ListedScreen, ProviderScreen):
     MODE = "health"
     LISTED = "providers"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w", "ways_on", "ways on", tooltip="the ways on to a first provider"),
         Binding("C", "check_all", "check all", show=False, tooltip="probe every provider"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show only the providers that match"),
         Binding("escape", "unfilter", "show all", show=False, tooltip="clear the filter"),
@@ -125,6 +128,8 @@ class HealthScreen(ListedScreen, ProviderScreen):
 
     def _under(self, width: int, _height: int) -> Sequence[Line]:
         state, glyphs, view = self.state, self.glyphs, self.selected
+        if view is None and firstrun.needed(state):
+            return health.none_yet(width)
         if self._needle and not self._entries:
             return health.nothing_found(state, self._needle, width)
         if self._wide:
@@ -138,6 +143,19 @@ class HealthScreen(ListedScreen, ProviderScreen):
     def _aside(self, width: int, height: int) -> Sequence[Line]:
         view = self.selected
         return () if view is None else [(), *portrait.aside(view, self.state, width, height - 1, self.glyphs)]
+
+    def action_ways_on(self) -> None:
+        """The page of the first run, once more."""
+        from provider_console.tui.screens.firstrun import FirstRunScreen
+
+        self.app.push_screen(FirstRunScreen())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Ways on to a first provider are there as long as there is none, and keys of a provider are not."""
+        none_yet = self.is_mounted and firstrun.needed(self.state)
+        if (action == "ways_on" and not none_yet) or (action in OF_A_PROVIDER and none_yet and self.selected is None):
+            return False
+        return super().check_action(action, parameters)
 
     def on_table_highlighted(self) -> None:
         """Another provider is selected."""
