@@ -331,6 +331,13 @@ def test_an_option_without_a_command_is_named_where_there_is_no_terminal(home: H
     assert "--bogus names no command" in finished.err
 
 
+def test_health_without_a_provider_says_where_to_look(home: Home) -> None:
+    finished = home.run("health")
+
+    assert finished.code == 0, finished
+    assert "no provider is enabled; provider-console providers --include-inactive" in finished.err
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("config", "--help"), ("config", "show")], ids=" ".join)
 def test_a_reader_who_has_seen_enough_gets_no_traceback(home: Home, arguments: tuple[str, ...]) -> None:
     reader, writer = os.pipe()

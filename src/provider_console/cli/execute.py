@@ -25,7 +25,7 @@ TEXT_BYTES: Final = 64 * 1024 * 1024
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", help="translate, chat, embed, or a kind that a plugin brings")
-    parser.add_argument("source", nargs="?", choices=("-",), help="- reads the text from standard input")
+    parser.add_argument("source", nargs="?", choices=("-",), metavar="-", help="read the text from standard input")
     text = parser.add_mutually_exclusive_group()
     text.add_argument("--text", metavar="T", help="the text")
     text.add_argument("--file", metavar="F", type=Path, help="a file with the text (UTF-8)")

@@ -28,20 +28,12 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
         f"unhealthy {health.unhealthy}{held} · unknown {health.unknown}"
     )
     output.line(f"last check {health.last_health_check or 'never'}")
-    rows = [
-        (
-            v.id,
-            v.health.state.value,
-            "–" if v.health.why == v.health.state.value else v.health.why,
-            v.health.score,
-            v.health.last_error,
-        )
-        for v in health.providers
-        if v.enabled
-    ]
+    rows = [_row(view) for view in health.providers if view.enabled]
     if rows:
         output.line()
         output.table(("PROVIDER", "STATE", "WHY", "SCORE", "LAST ERROR"), rows)
+    else:
+        output.say("no provider is enabled; provider-console providers --include-inactive shows what was found")
     return DONE
 
 
