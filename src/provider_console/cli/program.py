@@ -15,8 +15,9 @@ from typing import Final, NoReturn
 import provider_console
 from provider_console.cli.command import Command, common_options, sentence
 from provider_console.cli.exits import INTERRUPTED, USAGE, failure
-from provider_console.cli.output import Output, shown
+from provider_console.cli.output import Output, put, settle_streams, shown
 from provider_console.cli.terminal import is_terminal, open_terminal
+from provider_console.console.errors import ConsoleError
 from provider_console.console.words import did_you_mean
 
 COMMANDS: Final = {
@@ -44,7 +45,18 @@ COMMANDS: Final = {
 
 def run(argv: Sequence[str] | None) -> int:
     """Run the command that the arguments name."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    settle_streams()
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        put("")
+    except BrokenPipeError:
+        return 0
+    except ConsoleError as error:
+        return failure(error, Output(json=False))
+    return code
+
+
+def _run(words: list[str]) -> int:
     # Without a handler of its own, what is logged before the log file is open would be printed.
     logging.getLogger("provider_console").addHandler(logging.NullHandler())
     name = _command(words)
@@ -91,29 +103,28 @@ def _command(words: Sequence[str]) -> str | None:
 
 
 def _top_level(words: Sequence[str], name: str | None) -> int:
+    output = Output(json=False)
     if words and words[0] == "--version":
-        print(f"provider-console {provider_console.__version__}")
+        output.line(f"provider-console {provider_console.__version__}")
         return 0
     if name is not None and name not in COMMANDS:
-        print(f"provider-console: unknown command {name!r}{did_you_mean(name, COMMANDS)}", file=sys.stderr)
-        print("provider-console --help lists the commands", file=sys.stderr)
+        output.say(f"unknown command {name!r}{did_you_mean(name, COMMANDS)}")
+        output.progress("provider-console --help lists the commands")
         return USAGE
     asked = not words or words[0] in ("-h", "--help")
     if not asked:
-        print(
-            f"provider-console: {shown(words[0])} names no command, and there is no terminal to open", file=sys.stderr
-        )
-        print("provider-console --help lists the commands", file=sys.stderr)
+        output.say(f"{shown(words[0])} names no command, and there is no terminal to open")
+        output.progress("provider-console --help lists the commands")
         return USAGE
     width = max(map(len, COMMANDS))
-    print("usage: provider-console [COMMAND] [options]\n\nKeeps AI and translation providers working.")
-    print(
+    output.line("usage: provider-console [COMMAND] [options]\n\nKeeps AI and translation providers working.")
+    output.line(
         "Without a command it opens the terminal console: --theme NAME, --role admin, --log-level LEVEL;\n"
         "with --connect https://HOST:PORT, that of an engine elsewhere.\n\ncommands:"
     )
     for command, line in COMMANDS.items():
-        print(f"  {command:<{width}}  {line}")
-    print("\nprovider-console COMMAND --help explains one of them, with an example.")
+        output.line(f"  {command:<{width}}  {line}")
+    output.line("\nprovider-console COMMAND --help explains one of them, with an example.")
     return 0
 
 
@@ -148,7 +159,7 @@ def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
         output.say("interrupted; what had happened is on record")
         return INTERRUPTED
     except BrokenPipeError:
-        raise
+        return 0
     except Exception as error:  # noqa: BLE001 - the edge: every error becomes one sentence and a code
         return failure(error, output)
 
