@@ -389,6 +389,27 @@ async def test_the_store_recovers_once_what_was_wrong_is_gone(tmp_path: Path) ->
         await usage.close()
 
 
+@pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
+async def test_a_file_that_stays_locked_is_waited_for_once_and_used_again_when_it_is_free(
+    tmp_path: Path, lock: str
+) -> None:
+    path = tmp_path / "console.db"
+    await write(path, [attempt(1)])
+    usage = SqliteUsage(path, clock=SystemClock())
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute(f"BEGIN {lock}")
+            # Five seconds each would be over a minute.
+            for number in range(15):
+                with pytest.raises(StoreUnavailable, match="kept it locked"):
+                    await usage.write([attempt(number)])
+            other.execute("ROLLBACK")
+        await usage.write([attempt(2)])
+        assert len(await usage.attempts()) == 2
+    finally:
+        await usage.close()
+
+
 # --- sudden death
 
 

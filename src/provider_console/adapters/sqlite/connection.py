@@ -20,6 +20,8 @@ Work = Callable[[sqlite3.Connection], T]
 
 BUSY_TIMEOUT_MS: Final = 5_000
 """How long one process waits for another's transaction; ours take milliseconds."""
+IMPATIENT_MS: Final = 100
+"""How long, once another program has kept the file for all of that time; a command would wait a minute else."""
 
 TOGETHER: Final = 32
 """Rows in one statement: after each statement the thread waits for Python's lock anew, behind the whole loop, and the
@@ -115,8 +117,19 @@ def insert(
         connection.execute(f"{into} VALUES {values} {on_conflict}", tuple(chain.from_iterable(some)))
 
 
+def waiting(busy_ms: int, work: Work[T], connection: sqlite3.Connection) -> T:
+    """Run work that waits so long for another's transaction."""
+    connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+    return work(connection)
+
+
 def connect(
-    path: Path, *, synchronous: Literal["NORMAL", "FULL"], reading: bool = False, max_pages: int | None = None
+    path: Path,
+    *,
+    synchronous: Literal["NORMAL", "FULL"],
+    reading: bool = False,
+    max_pages: int | None = None,
+    busy_ms: int = BUSY_TIMEOUT_MS,
 ) -> sqlite3.Connection:
     """A plain connection with this console's settings.
 
@@ -124,7 +137,7 @@ def connect(
         sqlite3.Error
     """
     # One thread uses it, but not the one that makes it: aiosqlite opens, and a damaged file is closed elsewhere.
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_ms / 1000)
     try:
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA trusted_schema = OFF")
@@ -143,7 +156,7 @@ def connect(
     return connection
 
 
-def connect_untouched(path: Path) -> sqlite3.Connection:
+def connect_untouched(path: Path, *, busy_ms: int = BUSY_TIMEOUT_MS) -> sqlite3.Connection:
     """A plain connection that changes no byte of a file and makes none beside it.
 
     Raises:
@@ -152,7 +165,8 @@ def connect_untouched(path: Path) -> sqlite3.Connection:
     # Even a read-only connection makes the companions of a database in WAL mode; `immutable` does not, and where
     # there is no WAL it sees everything.
     mode = "mode=ro" if companion(path, "-wal").exists() else "immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_ms / 1000)
 
 
 def read_text_as_it_is(work: Work[T], connection: sqlite3.Connection) -> T:

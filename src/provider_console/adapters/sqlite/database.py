@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from provider_console.adapters.sqlite.connection import (
+    BUSY_TIMEOUT_MS,
+    IMPATIENT_MS,
     Connection,
     Work,
     connect,
     connect_untouched,
     read_text_as_it_is,
     transact,
+    waiting,
 )
-from provider_console.adapters.sqlite.failure import Damaged, check, is_damage, unavailable
+from provider_console.adapters.sqlite.failure import Damaged, check, is_damage, is_locked, unavailable
 from provider_console.adapters.sqlite.migration import migrate, refuse_foreign
 from provider_console.adapters.sqlite.place import prepare, set_aside
 from provider_console.adapters.sqlite.presence import Presence
@@ -64,6 +67,7 @@ class Database:
         self._writer: Connection | None = None
         self._reader: Connection | None = None
         self._closed = False
+        self._busy_ms = BUSY_TIMEOUT_MS
 
     async def write(self, work: Work[T]) -> T:
         """Run work in one transaction, durable by the rules of this database when this returns.
@@ -71,11 +75,9 @@ class Database:
         Raises:
             StoreUnavailable: nothing of it was written.
         """
-        writer = await self.writer()
-        try:
-            return await writer.perform(partial(transact, work))
-        except sqlite3.Error as error:
-            raise unavailable(self.path, error) from error
+        written = await self._performed(await self.writer(), partial(transact, work))
+        self._busy_ms = BUSY_TIMEOUT_MS
+        return written
 
     async def read(self, work: Work[T]) -> T:
         """Run work that only reads, beside the writer.
@@ -88,10 +90,7 @@ class Database:
             if self._reader is None:
                 self._reader = await self._connected(self.reading)
             reader = self._reader
-        try:
-            return await reader.perform(partial(read_text_as_it_is, work))
-        except sqlite3.Error as error:
-            raise unavailable(self.path, error) from error
+        return await self._performed(reader, partial(read_text_as_it_is, work))
 
     async def writer(self) -> Connection:
         """The writer's connection, opened if it is not yet.
@@ -114,7 +113,7 @@ class Database:
         Raises:
             sqlite3.Error
         """
-        return connect(self.path, synchronous=self._synchronous, reading=True)
+        return connect(self.path, synchronous=self._synchronous, reading=True, busy_ms=self._busy_ms)
 
     async def close(self) -> None:
         """Close both connections; twice is fine."""
@@ -153,9 +152,23 @@ class Database:
         try:
             return await Connection.opened(connector)
         except (sqlite3.Error, OSError) as error:
-            raise unavailable(self.path, error) from error
+            raise self._unavailable(error) from error
+
+    async def _performed(self, connection: Connection, work: Work[T]) -> T:
+        try:
+            return await connection.perform(partial(waiting, self._busy_ms, work))
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
+        if is_locked(error):
+            self._busy_ms = IMPATIENT_MS
+        return unavailable(self.path, error)
 
     # What follows runs in the writer's thread.
+
+    def _writing(self) -> sqlite3.Connection:
+        return connect(self.path, synchronous=self._synchronous, max_pages=self._max_pages, busy_ms=self._busy_ms)
 
     def _open(self) -> sqlite3.Connection:
         prepare(self.path)
@@ -173,8 +186,8 @@ class Database:
         """
         connection = None
         try:
-            refuse_foreign(self.path, self._schema)
-            connection = connect(self.path, synchronous=self._synchronous, max_pages=self._max_pages)
+            refuse_foreign(self.path, self._schema, busy_ms=self._busy_ms)
+            connection = self._writing()
             if self.path.stat().st_size <= CHECK_LIMIT_BYTES:
                 check(connection)
             migrate(connection, self._schema)
@@ -194,7 +207,7 @@ class Database:
             )
         aside = set_aside(self.path, self._clock.wall())
         prepare(self.path)
-        connection = connect(self.path, synchronous=self._synchronous, max_pages=self._max_pages)
+        connection = self._writing()
         try:
             migrate(connection, self._schema)
             with closing(connect_untouched(aside)) as old:

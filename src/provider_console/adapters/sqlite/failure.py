@@ -16,6 +16,8 @@ class Damaged(Exception):
 
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
 _FULL: Final = "the disk is full; free some space and try again"
 _READ_ONLY: Final = "it may not be written; give yourself write access to the file and its folder"
 _LOCKED: Final = "another program has kept it locked for too long; close what else has the file open"
@@ -50,6 +52,12 @@ def is_damage(error: sqlite3.Error) -> bool:
     """The error says that the file itself is broken."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _DAMAGE
+
+
+def is_locked(error: Exception) -> bool:
+    """The error says that another program has the file locked."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _BUSY
 
 
 def check(connection: sqlite3.Connection) -> None:

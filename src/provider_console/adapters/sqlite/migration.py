@@ -55,8 +55,8 @@ def migrate(connection: sqlite3.Connection, schema: str) -> None:
                 connection.execute("ROLLBACK")
 
 
-def refuse_foreign(path: Path, schema: str) -> None:
-    """Look at an existing file without changing a byte of it.
+def refuse_foreign(path: Path, schema: str, *, busy_ms: int) -> None:
+    """Look at an existing file without changing a byte of it; wait so long for who has it locked.
 
     Raises:
         StoreUnavailable: it belongs to a newer console, or to another program.
@@ -64,7 +64,7 @@ def refuse_foreign(path: Path, schema: str) -> None:
     """
     if path.stat().st_size == 0:
         return
-    with closing(connect_untouched(path)) as connection:
+    with closing(connect_untouched(path, busy_ms=busy_ms)) as connection:
         version = _version(connection)
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
