@@ -268,6 +268,48 @@ async def test_an_audit_file_that_somebody_keeps_locked_is_a_sentence(tmp_path: 
         await audit.close()
 
 
+def remove(folder: Path, name: str) -> None:
+    """A database with what SQLite keeps beside it."""
+    for file in folder.glob(f"{name}*"):
+        file.unlink()
+
+
+async def test_a_trail_that_goes_while_it_is_open_refuses_the_action_and_a_new_one_begins(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    audit = SqliteAudit(path, clock=SystemClock())
+    try:
+        begun = await intend(audit)
+        remove(tmp_path, "audit.db")
+        with pytest.raises(StoreUnavailable, match="removed or replaced while this console had it open"):
+            await intend(audit)
+        # What had begun in the lost trail does not end in the new one, as somebody else's deed.
+        first = await intend(audit)
+        with pytest.raises(StoreUnavailable):
+            await audit.conclude(begun, result="ok")
+        verdict = await audit.verify()
+        assert await audit.writable()
+    finally:
+        await audit.close()
+
+    assert (first, verdict.ok, verdict.rows) == (1, True, 1)
+    assert any("audit.db was removed" in notice for notice in audit.notices)
+
+
+async def test_a_trail_that_is_gone_is_not_writable_and_not_whole(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    audit = SqliteAudit(path, clock=SystemClock())
+    try:
+        await intend(audit)
+        path.unlink()
+        assert not await audit.writable()
+        assert await audit.writable()
+        path.unlink()
+        with pytest.raises(StoreUnavailable, match="removed or replaced"):
+            await audit.verify()
+    finally:
+        await audit.close()
+
+
 async def test_a_keyring_that_fails_leaves_the_trail_unsigned_and_says_so(tmp_path: Path) -> None:
     async def broken() -> bytes:
         raise SecretsUnavailable("the keyring is locked; unlock it")

@@ -410,6 +410,47 @@ async def test_a_file_that_stays_locked_is_waited_for_once_and_used_again_when_i
         await usage.close()
 
 
+def remove(folder: Path, name: str) -> None:
+    """A database with what SQLite keeps beside it."""
+    for file in folder.glob(f"{name}*"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+async def test_a_database_that_goes_while_it_is_open_is_said_and_a_new_one_takes_the_records(
+    tmp_path: Path, how: str
+) -> None:
+    path = tmp_path / "console.db"
+    usage = SqliteUsage(path, clock=SystemClock())
+    try:
+        await usage.write([attempt(1)])
+        remove(tmp_path, "console.db")
+        if how == "replaced":
+            await write(path, [attempt(number) for number in range(5)])
+        with pytest.raises(StoreUnavailable, match="removed or replaced while this console had it open"):
+            await usage.write([attempt(2)])
+        await usage.write([attempt(2)])
+        assert len(await usage.attempts()) == (1 if how == "removed" else 6)
+    finally:
+        await usage.close()
+
+    assert len(usage.notices) == 1
+    assert "console.db was removed or replaced" in usage.notices[0]
+    assert await count(path) == (1 if how == "removed" else 6)
+
+
+async def test_a_database_that_is_gone_is_noticed_by_who_reads_it_too(tmp_path: Path) -> None:
+    usage = SqliteUsage(tmp_path / "console.db", clock=SystemClock())
+    try:
+        await usage.write([attempt(1)])
+        (tmp_path / "console.db").rename(tmp_path / "elsewhere")
+        told = await asyncio.gather(*(usage.attempts() for _ in range(5)), return_exceptions=True)
+        assert isinstance(told[0], StoreUnavailable)
+        assert await usage.attempts() == []
+    finally:
+        await usage.close()
+
+
 # --- sudden death
 
 

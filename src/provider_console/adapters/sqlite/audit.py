@@ -14,7 +14,7 @@ from provider_console.adapters.sqlite.audit_salvage import salvage_trail
 from provider_console.adapters.sqlite.chain import FIELDS, KEY_BYTES
 from provider_console.adapters.sqlite.connection import Connection, transact
 from provider_console.adapters.sqlite.database import Database
-from provider_console.adapters.sqlite.failure import unavailable
+from provider_console.adapters.sqlite.failure import Gone, unavailable
 from provider_console.adapters.sqlite.rows import bounded, message
 from provider_console.adapters.sqlite.verification import Verification, end_fault
 from provider_console.core.ports import AuditRow, AuditVerdict, Clock, SecretsUnavailable, StoreUnavailable
@@ -61,6 +61,10 @@ class SqliteAudit:
         self._refused = False
         self._open: dict[int, trail.Who] = {}
         """Intents whose outcome is to come."""
+        self._gone: Connection | None = None
+        """A file that was removed while it was open."""
+        self._lost: set[int] = set()
+        """Intents in it whose outcome is to come."""
 
     @property
     def path(self) -> Path:
@@ -107,6 +111,10 @@ class SqliteAudit:
             LookupError: there is no intent at that position.
             StoreUnavailable
         """
+        await self._ready()
+        if seq in self._lost:
+            self._lost.discard(seq)
+            raise Gone(self.path)
         entry = trail.Outcome(
             at=self._clock.wall(),
             refers_to=seq,
@@ -127,6 +135,7 @@ class SqliteAudit:
     async def verify(self) -> AuditVerdict:
         """Walk the whole chain and its signed heads, as they are at this moment."""
         await self._ready()
+        await self._database.read(lambda _connection: None)
         verification = Verification(self._key)
         connection: Connection | None = None
         try:
@@ -145,7 +154,10 @@ class SqliteAudit:
         """Whether a row could be written now: the last one could, and a transaction can begin."""
         try:
             writer = await self._ready()
-            await writer.perform(_try_transaction)
+            await writer.perform(self._database.present(_try_transaction))
+        except Gone:
+            self._gone = self._writer
+            return False
         except (sqlite3.Error, StoreUnavailable):
             return False
         return not self._refused
@@ -160,7 +172,7 @@ class SqliteAudit:
                     await asyncio.wait([self._under_way])
                     # Its callbacks run in the loop's next step and may start another.
                     await self._clock.sleep(0)
-            if self._writer is not None and self._key is not None:
+            if self._database.current is not None and self._key is not None:
                 await self._database.write(partial(trail.checkpoint, self._key))
         except StoreUnavailable as error:
             # Every row and the head over it are on the disk; what is missing is one signature more.
@@ -172,10 +184,14 @@ class SqliteAudit:
     # --- opening
 
     async def _ready(self) -> Connection:
-        if self._writer is not None:
-            return self._writer
+        writer = self._writer
+        if writer is not None and writer is self._database.current and self._gone is None:
+            return writer
         async with self._opening:
-            if self._writer is None:
+            if self._gone is not None:
+                gone, self._gone = self._gone, None
+                await self._database.leave_behind(gone)
+            if self._writer is None or self._writer is not self._database.current:
                 if self._key is None and self._fetch_key is not None:
                     self._key = await self._fetched(self._fetch_key)
                 writer = await self._database.writer()
@@ -185,6 +201,9 @@ class SqliteAudit:
                         f"{self.path.name} does not end as this console left it: {wrong}. "
                         "See what is missing with: provider-console audit verify"
                     )
+                # Those of a file that was left behind have no intent in this one.
+                self._lost.update(self._open)
+                self._open.clear()
                 self._writer = writer
             return self._writer
 
@@ -227,8 +246,12 @@ class SqliteAudit:
         if self._writer is None:
             self._refuse(batch, f"{self.path} is closed: this console is ending")
             return
+        if self._writer is not self._database.current:
+            self._refuse(batch, str(Gone(self.path)))
+            self._flush()
+            return
         work = partial(trail.append, [entry for entry, _ in batch], self._clock.wall(), self._key)
-        self._under_way = self._writer.post(partial(transact, work))
+        self._under_way = self._writer.post(self._database.present(partial(transact, work)))
         self._under_way.add_done_callback(partial(self._committed, batch))
 
     def _committed(
@@ -247,6 +270,9 @@ class SqliteAudit:
                     future.set_exception(result)
                 else:
                     future.set_result(result)
+        elif isinstance(error, Gone):
+            self._gone = self._writer
+            self._refuse(batch, str(error))
         else:
             self._refuse(batch, str(unavailable(self.path, error)) if isinstance(error, sqlite3.Error) else repr(error))
         self._flush()

@@ -21,7 +21,7 @@ from provider_console.adapters.sqlite.connection import (
     transact,
     waiting,
 )
-from provider_console.adapters.sqlite.failure import Damaged, check, is_damage, is_locked, unavailable
+from provider_console.adapters.sqlite.failure import Damaged, Gone, check, is_damage, is_locked, unavailable
 from provider_console.adapters.sqlite.migration import migrate, refuse_foreign
 from provider_console.adapters.sqlite.place import prepare, set_aside
 from provider_console.adapters.sqlite.presence import Presence
@@ -68,6 +68,12 @@ class Database:
         self._reader: Connection | None = None
         self._closed = False
         self._busy_ms = BUSY_TIMEOUT_MS
+        self._identity = (0, 0)
+
+    @property
+    def current(self) -> Connection | None:
+        """The writer's connection while it is open."""
+        return self._writer
 
     async def write(self, work: Work[T]) -> T:
         """Run work in one transaction, durable by the rules of this database when this returns.
@@ -119,17 +125,20 @@ class Database:
         """Close both connections; twice is fine."""
         async with self._opening:
             self._closed = True
-            writer, self._writer = self._writer, None
-            reader, self._reader = self._reader, None
             try:
-                if reader is not None:
-                    await reader.close()
+                await self._close()
             finally:
-                try:
-                    if writer is not None:
-                        await writer.close()
-                finally:
-                    self.presence.leave()
+                self.presence.leave()
+
+    async def _close(self) -> None:
+        writer, self._writer = self._writer, None
+        reader, self._reader = self._reader, None
+        try:
+            if reader is not None:
+                await reader.close()
+        finally:
+            if writer is not None:
+                await writer.close()
 
     async def _opened(self) -> Connection:
         try:
@@ -156,9 +165,41 @@ class Database:
 
     async def _performed(self, connection: Connection, work: Work[T]) -> T:
         try:
-            return await connection.perform(partial(waiting, self._busy_ms, work))
+            return await connection.perform(partial(waiting, self._busy_ms, self.present(work)))
+        except Gone:
+            await self.leave_behind(connection)
+            raise
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
+
+    def present(self, work: Work[T]) -> Work[T]:
+        """The same work, on the file that has the name.
+
+        Raises:
+            Gone: by the work.
+        """
+
+        def checked(connection: sqlite3.Connection) -> T:
+            try:
+                found = self.path.stat()
+            except FileNotFoundError:
+                raise Gone(self.path) from None
+            if (found.st_dev, found.st_ino) != self._identity:
+                raise Gone(self.path)
+            return work(connection)
+
+        return checked
+
+    async def leave_behind(self, connection: Connection) -> None:
+        """Close a file that lost its name; the next call opens what has the name then. Twice is fine."""
+        async with self._opening:
+            if connection not in (self._writer, self._reader):
+                return
+            self.notices.append(
+                f"{self.path.name} was removed or replaced while this console had it open. What was in it is lost "
+                "unless you put it back while no console runs; what came after is in a new one."
+            )
+            await self._close()
 
     def _unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
         if is_locked(error):
@@ -174,9 +215,12 @@ class Database:
         prepare(self.path)
         self.presence.enter()
         try:
-            return self._sound()
+            connection = self._sound()
         except Damaged as damage:
-            return self._renewed(str(damage))
+            connection = self._renewed(str(damage))
+        found = self.path.stat()
+        self._identity = (found.st_dev, found.st_ino)
+        return connection
 
     def _sound(self) -> sqlite3.Connection:
         """The file as it is, checked and migrated.

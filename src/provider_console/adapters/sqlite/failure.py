@@ -14,6 +14,13 @@ class Damaged(Exception):
     """The file is not a database any more, or not a whole one; it is set aside and never seen outside."""
 
 
+class Gone(StoreUnavailable):
+    """The file was removed or replaced while it was open: what is written into it, nobody will ever read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} was removed or replaced while this console had it open; try again, in a new one")
+
+
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
