@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from tests.e2e.home import PROGRAM, Finished, Home, clean_stderr
+from tests.tui.pseudo_terminal import PseudoTerminal
 
 # Each of these tests starts several processes, and a busy machine takes its time for that.
 pytestmark = pytest.mark.limit(60)
@@ -85,3 +88,48 @@ def test_a_name_without_end_is_not_repeated_whole(home: Home) -> None:
 
     assert finished.code == 2
     assert len(clean_stderr(finished)[-1]) < 10_000
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_hidden_prompt_ends_with_a_signal_and_shows_again_what_is_typed(home: Home, name: str) -> None:
+    with PseudoTerminal([str(PROGRAM), "secrets", "set", "PRIMARY_KEY"], home.environ) as terminal:
+        terminal.until("not shown")
+        terminal.process.send_signal(getattr(signal, name))
+
+        assert terminal.end() == 130
+        assert terminal.echoes
+        assert "interrupted" in terminal.text()
+
+
+def test_what_is_typed_at_a_hidden_prompt_is_not_shown(home: Home) -> None:
+    with PseudoTerminal([str(PROGRAM), "secrets", "set", "PRIMARY_KEY"], home.environ) as terminal:
+        terminal.until("not shown")
+        terminal.type("typed-and-unseen-0000\n")
+
+        # There is no keyring to keep it.
+        assert terminal.end() == 4
+        assert "typed-and-unseen" not in terminal.text()
+        assert terminal.echoes
+
+
+def test_bytes_that_are_no_text_are_no_credential(home: Home) -> None:
+    finished = home.run("secrets", "set", "PRIMARY_KEY", stdin=b"\xff\xfe")
+
+    assert finished.code == 2, finished
+    assert "bytes that are not" in clean_stderr(finished)[-1]
+
+
+def test_the_terminal_is_painted_though_errors_go_into_a_file(home: Home, tmp_path: Path) -> None:
+    command = ["/bin/sh", "-c", 'exec "$@" 2>"$0"', str(tmp_path / "errors"), str(PROGRAM)]
+    with PseudoTerminal(command, home.environ) as terminal:
+        terminal.until("No provider yet")
+        terminal.type("q")
+        terminal.end()
+
+    assert (tmp_path / "errors").read_text() == ""
+
+
+def test_a_terminal_of_another_encoding_is_a_sentence(home: Home) -> None:
+    with PseudoTerminal([str(PROGRAM)], {**home.environ, **ASCII}) as terminal:
+        assert terminal.end() == 1
+        assert "the terminal console needs UTF-8" in terminal.text()

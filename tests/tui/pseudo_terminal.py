@@ -102,6 +102,11 @@ class PseudoTerminal:
         while self.read(_QUIET_S):
             pass
 
+    @property
+    def echoes(self) -> bool:
+        """Whether what is typed is shown by the terminal itself."""
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
+
     def hang_up(self) -> None:
         """Take the terminal away, as a dropped connection does, from a program that no signal tells of it."""
         os.dup2(os.open(os.devnull, os.O_RDWR), self._master)

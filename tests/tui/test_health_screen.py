@@ -357,6 +357,7 @@ async def test_below_the_smallest_size_one_sentence_says_so_and_nothing_is_lost(
         await pilot.pause()
         assert "This terminal is 40 by 5; the console needs 60 by 16." in " ".join(lines(running, "small").split())
         assert running.screen.query_one("#small").display
+        assert running.screen.scrollbars_enabled == (False, False)
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert not running.screen.query_one("#small").display

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provider_console.cli.output import Output
+from provider_console.cli.question import hidden
 from provider_console.cli.terminal import Crash, sandbox_for, show
 from provider_console.console.errors import BadRequest
 
@@ -57,7 +57,7 @@ async def _ask(tokens: Tokens, address: str, output: Output) -> None:
 
     output.say(f"{address} asks for a token; on its machine, provider-console token issue --role admin prints one")
     # A person is there: without one there is no terminal console.
-    typed = await asyncio.to_thread(getpass.getpass, "token (it is not shown): ")
+    typed = await hidden("token (it is not shown): ")
     unkept = await tokens.keep(checked(typed, place="what was typed"))
     if unkept is not None:
         output.say(f"the token is not kept, and asked for again at the next start: {unkept}")

@@ -49,6 +49,9 @@ def settle_streams() -> None:
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
         elif mode == "w" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+        elif isinstance(stream, io.TextIOWrapper):
+            # Bytes that are no text are told by who reads them, in a sentence.
+            stream.reconfigure(errors="surrogateescape")
 
 
 def put(text: str) -> None:
@@ -94,7 +97,7 @@ class Output:
         text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
         # JSON may hold most of it as it is; escaped, it is the same value, harmless and good for every encoding.
         text = _UNSAFE.sub(_escaped, text)
-        self.line(text if _speaks_unicode() else _WIDE.sub(_escaped, text))
+        self.line(text if speaks_unicode() else _WIDE.sub(_escaped, text))
 
     def line(self, text: str = "") -> None:
         """One line on stdout."""
@@ -135,7 +138,8 @@ class Output:
             self.line(line)
 
 
-def _speaks_unicode() -> bool:
+def speaks_unicode() -> bool:
+    """Whether every character can be written."""
     return (sys.stdout.encoding or "utf-8").lower().startswith("utf")
 
 

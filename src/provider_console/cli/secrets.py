@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import getpass
 import sys
 from typing import Final
 
 from provider_console.cli.command import Actions, Command, console_for
 from provider_console.cli.exits import ACCESS, DONE, FAILED
 from provider_console.cli.output import Output
+from provider_console.cli.question import hidden, is_anybody_there
 from provider_console.console.errors import BadRequest
 from provider_console.console.views import HealthState
 from provider_console.sdk.secret import Secret
@@ -31,7 +30,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
-    value = await asyncio.to_thread(_read_value, arguments.name) if arguments.action == "set" else None
+    value = await _read_value(arguments.name) if arguments.action == "set" else None
     async with console_for(arguments, output) as console:
         match arguments.action:
             case "list":
@@ -75,9 +74,9 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
     return DONE
 
 
-def _read_value(name: str) -> Secret:
-    if sys.stdin.isatty():
-        value = getpass.getpass(f"Value of {name} (not shown): ")
+async def _read_value(name: str) -> Secret:
+    if is_anybody_there():
+        value = await hidden(f"Value of {name} (not shown): ")
     else:
         value = sys.stdin.read(VALUE_BYTES + 1)
         if len(value) > VALUE_BYTES:

@@ -15,6 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from provider_console.cli.exits import DONE, FAILED
+from provider_console.cli.output import speaks_unicode
+from provider_console.console.errors import ConsoleError
 
 if TYPE_CHECKING:
     from provider_console.console.console import Console
@@ -114,6 +116,9 @@ async def show(
 
     `names` stand there at once; None: those of the user's configuration. `address` says where the engine is, if it is
     not here: its configuration is no file of this machine then.
+
+    Raises:
+        ConsoleError: the terminal has no characters for it.
     """
     from provider_console.glance import glance
     from provider_console.tui.clock import WallClock
@@ -121,6 +126,10 @@ async def show(
     from provider_console.tui.link import Preview
     from provider_console.tui.themes import DEFAULT_THEME, load_themes
 
+    if not speaks_unicode():
+        raise ConsoleError(
+            f"the terminal console needs UTF-8, and the locale says {sys.stdout.encoding}; set LC_ALL=C.UTF-8"
+        )
     seen = glance(os.environ)
     settings = dict(seen.appearance)
     preview = Preview(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import re
 import sys
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 from provider_console.cli.command import Actions, Command, console_for
 from provider_console.cli.exits import DONE, FAILED
 from provider_console.cli.output import Output
+from provider_console.cli.question import hidden, is_anybody_there
 from provider_console.console.access import Role
 from provider_console.console.errors import BadRequest
 from provider_console.console.views import IssuedToken, TokenView
@@ -43,7 +43,7 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
                 )
                 _show(issued, output)
             case "renew":
-                _show(await console.renew_token(_given()), output)
+                _show(await console.renew_token(await _given()), output)
             case "revoke":
                 ended = await console.revoke_token(arguments.id)
                 if output.json:
@@ -84,10 +84,10 @@ def _counts(token: TokenView) -> str:
     return "yes" if token.valid else "no, revoked" if token.revoked_at else "no, ended"
 
 
-def _given() -> Secret:
+async def _given() -> Secret:
     """A token from standard input, or from a hidden prompt."""
-    if sys.stdin.isatty():
-        return Secret(getpass.getpass("token: ").strip())
+    if is_anybody_there():
+        return Secret((await hidden("token: ")).strip())
     return Secret(sys.stdin.read(8_192).strip())
 
 

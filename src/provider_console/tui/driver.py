@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-from provider_console.tui.first_frame import ENTER, FirstFrame
+from provider_console.tui.first_frame import ENTER, FirstFrame, terminal
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -40,8 +40,8 @@ class ConsoleDriver(LinuxDriver):
         self._first_frame: FirstFrame | None = getattr(app, "first_frame", None)
         self._away = False
         self._gone: Callable[[], object] = lambda: app.call_later(app.exit, None, 1)
-        terminal: Any = self._file
-        self._file = cast(Any, _Lasting(terminal, self._gone))
+        screen: Any = terminal() or self._file
+        self._file = cast(Any, _Lasting(screen, self._gone))
 
     def write(self, data: str) -> None:
         """Write to the terminal, unless it is somebody else's."""

@@ -116,13 +116,13 @@ class FirstFrame:
         """Paint, and leave the terminal as it was in the end."""
         system = color_system(environ)
         self.coarse = system is ColorSystem.EIGHT_BIT
-        if sys.platform == "win32" or system is None or sys.__stderr__ is None or sys.__stdin__ is None:
+        if sys.platform == "win32" or system is None or sys.__stdin__ is None or (screen := terminal()) is None:
             yield
             return
         import termios
         import tty
 
-        screen, keyboard = sys.__stderr__, sys.__stdin__.fileno()
+        keyboard = sys.__stdin__.fileno()
         try:
             before = termios.tcgetattr(keyboard)
             width, height = os.get_terminal_size(screen.fileno())
@@ -149,6 +149,12 @@ class FirstFrame:
             if self._shown:
                 _write(screen, _LEAVE)
             leave()
+
+
+def terminal() -> TextIO | None:
+    """The stream that paints: standard error, as Textual has it, or standard output where errors go elsewhere."""
+    streams = (sys.__stderr__, sys.__stdout__)
+    return next((stream for stream in streams if stream is not None and stream.isatty()), None)
 
 
 def _write(screen: TextIO, text: str) -> None:
