@@ -72,6 +72,7 @@ class Catalog:
         self._on_change = on_change
         self._on_breaker = on_breaker
         self._last_good: dict[str, Sequence[ProviderDescriptor]] = {}
+        self._last_memories: dict[str, Memory] = {}
         self._expires = clock.monotonic()
         self._refreshing = asyncio.Lock()
 
@@ -88,6 +89,8 @@ class Catalog:
     async def forget(self) -> None:
         """Drop what sources and providers last said, and look again."""
         self._last_good.clear()
+        for name, memory in self._last_memories.items():
+            self._last_memories[name] = msgspec.structs.replace(memory, described=None, described_at=None)
         try:
             await self._store.forget_descriptions()
         except StoreUnavailable as error:
@@ -166,10 +169,11 @@ class Catalog:
 
     async def _memories(self, problems: list[str]) -> Mapping[str, Memory]:
         try:
-            return await self._store.memories()
+            self._last_memories = dict(await self._store.memories())
         except StoreUnavailable as error:
+            # Whoever was switched off stays off.
             problems.append(f"what was remembered of providers cannot be read: {error}")
-            return {}
+        return self._last_memories
 
     def _switched(self, provider: Provider, memories: Mapping[str, Memory]) -> Provider:
         """The provider with the administrator's own switch, which outlives a restart."""
@@ -262,6 +266,8 @@ class Catalog:
                 )
             said = msgspec.convert(msgspec.to_builtins(answer), Description)
             memory = Memory(provider=provider.id, described=msgspec.json.encode(said), described_at=self._clock.wall())
+            last = self._last_memories.get(provider.id, memory)
+            self._last_memories[provider.id] = msgspec.structs.replace(memory, enabled=last.enabled)
             await self._store.remember(memory)
         except StoreUnavailable as error:
             log.warning("what %s said of itself could not be kept: %s", provider.id, error)

@@ -359,6 +359,18 @@ def test_a_switch_outlives_a_restart_and_says_who_threw_it() -> None:
     assert play(history) == (False, "administrator", True)
 
 
+def test_a_switch_holds_while_the_memory_cannot_be_read() -> None:
+    async def history() -> bool:
+        async with bench(provider("a")) as it:
+            await it.console.set_provider_enabled("a", enabled=False)
+            it.usage.failure = "console.db: another program has kept it locked"
+            await it.engine.catalog.refresh()
+            it.usage.failure = None
+            return it.lanes["a"].provider.enabled
+
+    assert play(history) is False
+
+
 def test_a_provider_switched_off_in_the_middle_of_an_execution_is_not_called_again() -> None:
     async def history() -> tuple[list[str], list[tuple[str, str]]]:
         async with bench(provider("a"), provider("b", tier="fallback")) as it:
