@@ -89,6 +89,34 @@ def test_a_full_disk_stops_what_would_leave_no_trace(used: Home, deepl_server: S
     assert deepl_server.count("/v2/translate") == before
 
 
+def test_a_disk_without_any_room_is_said_to_be_full(used: Home, deepl_server: Server, tmp_path: Path) -> None:
+    aside = tmp_path / "aside"
+    shutil.copytree(used.path, aside)
+    before = deepl_server.count("/v2/translate")
+    full = 'mount -t tmpfs -o size=2m tmpfs "$0" && cp -r "$1/." "$0" && shift'
+    fill = 'dd if=/dev/zero of="$0/fill" bs=4k 2>/dev/null; exec "$@"'
+    unshare = ["unshare", "--mount", "--map-root-user", "/bin/sh", "-c"]
+    possible = subprocess.run(
+        [*unshare, f"{full} && exec true", str(used.path), str(aside)], capture_output=True, check=False
+    )
+    if possible.returncode:
+        pytest.skip("this machine allows no mount of one's own")
+
+    ended = subprocess.run(
+        [*unshare, f"{full}; {fill}", str(used.path), str(aside), str(PROGRAM), *HOUSE],
+        env=used.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 1, ended
+    assert "audit.db cannot be used: the disk is full; free some space and try again" in ended.stderr
+    assert "failed to read or write" not in ended.stderr
+    assert deepl_server.count("/v2/translate") == before
+
+
 def test_a_full_disk_still_lets_the_map_be_read(used: Home) -> None:
     finished = used.run("providers", "--json", prepare=lambda: limited_to(0))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,9 @@ class Gone(StoreUnavailable):
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+ROOM_BYTES: Final = 64 * 1024
+"""Less is a full disk: SQLite's shared memory alone takes half of it."""
 
 _FULL: Final = "the disk is full; free some space and try again"
 _READ_ONLY: Final = "it may not be written; give yourself write access to the file and its folder"
@@ -89,4 +93,14 @@ def unavailable(path: Path, error: sqlite3.Error | OSError) -> StoreUnavailable:
         code = getattr(error, "sqlite_errorcode", None)
         # The text of an unforeseen SQLite error names tables and columns, never a value.
         reason = _SQLITE.get(-1 if code is None else code & 0xFF, f"SQLite says: {error}")
+        if reason is _BROKEN_DISK and _is_full(path):
+            # What SQLite says where no room is left for what it keeps beside the file.
+            reason = _FULL
     return StoreUnavailable(f"{path} cannot be used: {reason}")
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < ROOM_BYTES
+    except OSError:
+        return False
