@@ -6,6 +6,7 @@ import asyncio
 import os
 import pty
 import re
+import resource
 import sqlite3
 import sys
 from contextlib import closing
@@ -19,6 +20,7 @@ from provider_console.sandbox import Server
 pytestmark = pytest.mark.limit(60)
 
 KEY = "engine.max_retries"
+CORE = resource.getrlimit(resource.RLIMIT_CORE)
 
 
 @pytest.fixture
@@ -143,6 +145,20 @@ def test_an_editor_changes_the_configuration_once_it_is_valid(served: Home) -> N
     assert "config.toml:2:15" in bad.err
     assert (same.code, "nothing was changed" in same.err) == (0, True)
     assert (gone.code, "set EDITOR" in gone.err) == (2, True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists() or not CORE[1], reason="no core files here anyway")
+def test_a_crash_of_the_program_would_leave_no_core_file_with_credentials(served: Home) -> None:
+    found = served.path / "limits"
+    look = f"pathlib.Path({str(found)!r}).write_text(pathlib.Path(f'/proc/{{os.getppid()}}/limits').read_text())"
+    resource.setrlimit(resource.RLIMIT_CORE, (CORE[1], CORE[1]))
+    try:
+        served.run("config", "edit", environ=editor(served, look))
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, CORE)
+
+    (line,) = [line for line in found.read_text().splitlines() if line.startswith("Max core file size")]
+    assert line.split()[4] == "0"
 
 
 def test_of_two_editors_the_second_sees_the_first_ones_change_before_saving(served: Home) -> None:

@@ -32,6 +32,7 @@ class Draft:
             )
         folder = Path(tempfile.mkdtemp(prefix="provider-console-"))  # mode 0700
         self.file = folder / "config.toml"
+        self.file.touch(mode=0o600)
         self.file.write_text(text, "utf-8")
 
     async def edited(self) -> str:

@@ -46,6 +46,7 @@ COMMANDS: Final = {
 def run(argv: Sequence[str] | None) -> int:
     """Run the command that the arguments name."""
     settle_streams()
+    _leave_no_core()
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv))
         put("")
@@ -84,6 +85,14 @@ def _run(words: list[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else USAGE
     return _carry_out(command, arguments)
+
+
+def _leave_no_core() -> None:
+    """See that a crash of the interpreter does not write its memory, and so credentials, to the disk."""
+    with contextlib.suppress(ImportError):  # Windows writes none
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 class _Parser(argparse.ArgumentParser):
