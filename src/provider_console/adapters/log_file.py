@@ -1,14 +1,16 @@
 """The log: a file, rotated and silent where the disk will not have it, or systemd's journal, and its newest lines in
 memory.
 
-Every line goes through the redactor.
+Every line goes through the redactor, and none can steer the terminal of whoever reads it.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from typing import Final
 
@@ -24,7 +26,16 @@ FILES: Final = 3
 
 
 class _Quiet(RotatingFileHandler):
-    """A full disk costs log lines, never a traceback in somebody's terminal."""
+    """A file for its owner alone. A full disk costs log lines, never a traceback in somebody's terminal."""
+
+    def _open(self) -> TextIOWrapper:
+        # Never through a link, and closed to others before the first line, whatever the folder and the umask are.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        descriptor = os.open(self.baseFilename, flags, 0o600)
+        if os.name == "posix":
+            with suppress(PermissionError):
+                os.fchmod(descriptor, 0o600)
+        return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging calls it so
         """Say nothing: there is nowhere left to say it."""
@@ -33,6 +44,14 @@ class _Quiet(RotatingFileHandler):
         """Close, whether the last lines can be written or not."""
         with suppress(OSError):
             super().close()
+
+
+class Entry(logging.Formatter):
+    """A line of the log; what else belongs to it is indented, so that no text can look like a line of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, its traceback and its stack."""
+        return "\n  ".join(super().format(record).splitlines())
 
 
 @contextmanager
@@ -71,10 +90,14 @@ def _handler(places: Places, environ: Mapping[str, str]) -> logging.Handler:
         return JournalHandler(stream)
     try:
         handler = _Quiet(
-            places.made(places.log) / "console.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8"
+            places.made(places.log) / "console.log",
+            maxBytes=FILE_BYTES,
+            backupCount=FILES,
+            encoding="utf-8",
+            errors="backslashreplace",
         )
     except (OSError, StoreUnavailable):
         # A folder that cannot be written is the doctor's to say; the console runs on without a log file.
         return logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(Entry("%(asctime)s %(levelname)s %(name)s %(message)s"))
     return handler

@@ -27,7 +27,8 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         priority = next((number for level, number in PRIORITIES if record.levelno >= level), 7)
         # Each line is an entry of its own: a traceback's would have the level of standard error.
-        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+        first, *rest = super().format(record).splitlines() or [""]
+        return "\n".join([f"<{priority}>{first}", *(f"<{priority}>  {line}" for line in rest)])
 
 
 def journal(environ: Mapping[str, str]) -> TextIO | None:

@@ -16,6 +16,7 @@ import re
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from provider_console.core.text import clean_content
 from provider_console.sdk.secret import MASK, Secret
 
 SHORTEST: Final = 6
@@ -81,6 +82,8 @@ class Redactor:
 class RedactingFilter(logging.Filter):
     """Redacts a record before it is written: message, arguments, traceback, stack and extra fields.
 
+    Control sequences go as well: what is logged of a stranger's words is read in somebody's terminal.
+
     It belongs on handlers: a filter on a logger does not see what that logger's children pass on. The record
     leaves it as finished text, so that no later formatter can find a secret in its arguments.
     """
@@ -92,7 +95,11 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True: a record is changed, never dropped."""
-        redact = self._redactor.redact
+
+        def redact(text: str) -> str:
+            cleaned: str = clean_content(self._redactor.redact(text))
+            return cleaned
+
         try:
             message = record.getMessage()
         except (TypeError, ValueError, KeyError):

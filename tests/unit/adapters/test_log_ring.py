@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,66 @@ def test_no_secret_is_in_a_message_an_argument_or_a_traceback(ring: LogRing) -> 
     assert CANARY not in repr(rows)
     assert rows[0].traceback is not None
     assert "ValueError: ***" in rows[0].traceback
+
+
+def test_no_text_steers_the_terminal_of_who_reads_the_log_or_looks_like_a_line_of_its_own(
+    ring: LogRing, tmp_path: Path
+) -> None:
+    forged = "2026-11-25 20:00:00,000 ERROR provider_console.audit nothing happened"
+    log.warning("said %s", f"\x1b]0;pwn\x07\x1b[2J\x9b1m a\r{forged}\n{forged}\u2028{forged}")
+    try:
+        raise ValueError(f"\x1b[2J\n{forged}")
+    except ValueError:
+        log.exception("failed")
+
+    (file,) = tmp_path.rglob("console.log")
+    text = file.read_text("utf-8")
+    lines = text.splitlines()
+    assert not any(character in text for character in "\x1b\x07\x9b\r\u2028")
+    assert len([line for line in lines if forged in line]) == 4
+    assert not [line for line in lines if line.startswith("2026-11-25 20:00:00,000")]
+    kept = "".join(f"{row.message}{row.traceback}" for row in ring.rows())
+    assert not any(character in kept for character in "\x1b\x07\x9b")
+
+
+def test_half_of_a_surrogate_costs_no_line(ring: LogRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The report of this test could not be written either.
+    monkeypatch.setattr(logging.getLogger(LOGGER), "propagate", False)
+
+    log.warning("half of \ud800")
+
+    (file,) = tmp_path.rglob("console.log")
+    assert "half of \\ud800" in file.read_text("utf-8")
+
+
+def test_the_log_is_its_owners_alone_in_a_folder_that_others_may_read(tmp_path: Path) -> None:
+    places = Places.of({"PROVIDER_CONSOLE_HOME": str(tmp_path)})
+    places.log.mkdir(mode=0o755)
+    file = places.log / "console.log"
+    before = os.umask(0)
+    try:
+        with log_to(places, level="info", redactor=Redactor(), environ={}):
+            log.warning("one")
+        assert file.stat().st_mode & 0o777 == 0o600
+        file.chmod(0o644)
+        with log_to(places, level="info", redactor=Redactor(), environ={}):
+            log.warning("two")
+        assert file.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+    assert len(file.read_text("utf-8").splitlines()) == 2
+
+
+def test_the_log_is_not_written_through_a_link(tmp_path: Path) -> None:
+    places = Places.of({"PROVIDER_CONSOLE_HOME": str(tmp_path)})
+    places.log.mkdir(mode=0o700)
+    (places.log / "console.log").symlink_to(tmp_path / "elsewhere")
+
+    with log_to(places, level="info", redactor=Redactor(), environ={}) as ring:
+        log.warning("one")
+        assert [row.message for row in ring.rows()] == ["one"], "the console runs on without a log file"
+
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_old_lines_make_room_and_long_ones_are_cut(ring: LogRing) -> None:
