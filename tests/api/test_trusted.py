@@ -16,6 +16,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tests.api.served import Served, served
 
+from provider_console.adapters.clock import SystemClock
+from provider_console.adapters.jwks_tokens import JwksTokens
+from provider_console.core.ports import TokenInvalid
+from provider_console.core.settings import ApiSettings
+from provider_console.sdk.errors import TransportError
+from provider_console.sdk.http import HttpResponse
+
 ISSUER: Final = "https://login.example"
 AUDIENCE: Final = "provider-console"
 
@@ -119,6 +126,65 @@ async def test_nothing_less_comes_in(tmp_path: Path, publisher: Publisher) -> No
         assert (await _who(it, _token(publisher.rsa, "rsa", "RS256"))).status_code == 200
         for token in wrong:
             assert (await _who(it, token)).status_code == 401, jwt.decode(token, options={"verify_signature": False})
+
+
+async def test_a_key_to_encrypt_with_signs_nothing(publisher: Publisher) -> None:
+    clock, http = _Clock(), _Keys(publisher, use="enc")
+    tokens = JwksTokens(lambda: ApiSettings(**_settings(publisher)), http=http, clock=clock)
+
+    with pytest.raises(TokenInvalid):
+        await tokens.verify(_token(publisher.rsa, "rsa", "RS256"))
+
+
+@pytest.mark.parametrize("status", [404, 503, None])
+async def test_a_publisher_that_fails_for_a_while_locks_nobody_out_and_withdrawn_keys_do_not_count_for_ever(
+    publisher: Publisher, status: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, http = _Clock(), _Keys(publisher)
+    tokens = JwksTokens(lambda: ApiSettings(**_settings(publisher)), http=http, clock=clock)
+    good, unknown = _token(publisher.rsa, "rsa", "RS256", exp=2**33), _token(publisher.rsa, "other", "RS256", exp=2**33)
+    assert (await tokens.verify(good)).subject == "alice@example"
+
+    http.status = status
+    for _ in range(10):
+        clock.at += 350.0
+        assert (await tokens.verify(good)).subject == "alice@example"
+        with pytest.raises(TokenInvalid):
+            await tokens.verify(unknown)
+    clock.at += 350.0
+    with pytest.raises(TokenInvalid):
+        await tokens.verify(good)
+    assert http.asked <= 2 + 2 * 11, "not at every token"
+    assert "the keys of api.trusted_issuer cannot be read" in caplog.text
+
+    http.status, clock.at = 200, clock.at + 31.0
+    assert (await tokens.verify(good)).subject == "alice@example"
+
+
+class _Clock(SystemClock):
+    at = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+class _Keys:
+    """Clients that answer with the publisher's RSA key, with a status, or not at all."""
+
+    def __init__(self, publisher: Publisher, **more: str) -> None:
+        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(publisher.rsa.public_key()))
+        self.body = json.dumps({"keys": [{**key, "kid": "rsa", "alg": "RS256", **more}]}).encode()
+        self.status: int | None = 200
+        self.asked = 0
+
+    def client(self, **_: Any) -> Any:
+        return self
+
+    async def request(self, *_: Any, **__: Any) -> HttpResponse:
+        self.asked += 1
+        if self.status is None:
+            raise TransportError("nobody is there", kind="refused", never_left=True)
+        return HttpResponse(status=self.status, headers={}, body=self.body if self.status == 200 else b"{}")
 
 
 async def test_without_the_setting_the_platform_is_nobody(tmp_path: Path, publisher: Publisher) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,11 +14,15 @@ import msgspec
 from provider_console.adapters.jwt_tokens import LEEWAY_S, LONGEST, canonical
 from provider_console.core.ports import Claims, Clock, HttpFactory, TokenInvalid
 from provider_console.core.settings import ApiSettings
-from provider_console.sdk.errors import SdkError
+from provider_console.sdk.errors import BadResult, SdkError
+
+log = logging.getLogger(__name__)
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Only such whose checking key can be public."""
 KEEP_S: Final = 600.0
+LONGEST_KEPT_S: Final = 3_600.0
+"""How long keys count whose address does not answer: one that was withdrawn must not count for ever."""
 AGAIN_S: Final = 30.0
 """A key that is not known has the address asked again, at most this often."""
 TIMEOUT_S: Final = 5.0
@@ -40,7 +45,7 @@ class JwksTokens:
         self._clock = clock
         self._keys: dict[str, jwt.PyJWK] = {}
         self._source = ""
-        self._read_at = -math.inf
+        self._asked_at = self._read_at = -math.inf
         self._reading = asyncio.Lock()
 
     def speaks_of(self, token: str) -> bool:
@@ -85,27 +90,31 @@ class JwksTokens:
 
     async def _named(self, name: str, settings: ApiSettings) -> jwt.PyJWK:
         async with self._reading:
-            age_s = self._clock.monotonic() - self._read_at
             if self._source != settings.jwks_url:
-                self._keys = {}
-            if age_s >= KEEP_S or (name not in self._keys and age_s >= AGAIN_S) or self._source != settings.jwks_url:
+                self._keys, self._source = {}, settings.jwks_url
+                self._asked_at = self._read_at = -math.inf
+            age_s = self._clock.monotonic() - self._asked_at
+            if age_s >= KEEP_S or (age_s >= AGAIN_S and (name not in self._keys or self._asked_at != self._read_at)):
                 await self._read(settings)
         found = self._keys.get(name)
-        if found is None:
+        if found is None or self._clock.monotonic() - self._read_at > LONGEST_KEPT_S:
             raise TokenInvalid("its key is not published")
         return found
 
     async def _read(self, settings: ApiSettings) -> None:
-        self._read_at, self._source = self._clock.monotonic(), settings.jwks_url
+        """Ask for the keys; those that are known stay where there is no answer."""
+        self._asked_at = self._clock.monotonic()
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 client = self._http.client(network=settings.jwks_network)
                 answer = await client.request("GET", settings.jwks_url, headers={"Accept": "application/json"})
-            keys = answer.json()["keys"][:MOST_KEYS] if answer.ok else []
-            usable = [key for key in map(_usable, keys) if key is not None]
+            if not answer.ok:
+                raise BadResult(f"HTTP {answer.status}")
+            usable = [key for key in map(_usable, answer.json()["keys"][:MOST_KEYS]) if key is not None]
         except (SdkError, TimeoutError, LookupError, TypeError) as error:
-            raise TokenInvalid(f"the keys of the issuer could not be read: {type(error).__name__}") from None
-        self._keys = {key.key_id or "": key for key in usable}
+            log.warning("the keys of api.trusted_issuer cannot be read: %s", str(error) or type(error).__name__)
+            return
+        self._keys, self._read_at = {key.key_id or "": key for key in usable}, self._asked_at
 
 
 def _usable(raw: Any) -> jwt.PyJWK | None:
@@ -113,5 +122,5 @@ def _usable(raw: Any) -> jwt.PyJWK | None:
         key = jwt.PyJWK.from_dict(raw)
     except (jwt.PyJWTError, AttributeError, TypeError, ValueError):
         return None
-    # A symmetric key that somebody published would let everybody sign.
-    return key if key.algorithm_name in ALGORITHMS else None
+    # A symmetric key that somebody published would let everybody sign; one to encrypt with signs nothing.
+    return key if key.algorithm_name in ALGORITHMS and raw.get("use", "sig") == "sig" else None
