@@ -10,9 +10,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Final, Literal, NoReturn
-from urllib.parse import quote
+from typing import Final, Literal, NamedTuple, NoReturn
+from urllib.parse import quote, urlsplit
 
+from provider_console.core.credentials import is_credential_name
 from provider_console.sdk.errors import TransportError
 from provider_console.sdk.provider import Network
 
@@ -330,6 +331,38 @@ def unmapped(address: Address) -> Address:
     """The address a socket would reach: an IPv4 one for `::ffff:a.b.c.d`."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return address if mapped is None else mapped
+
+
+class ProxyAddress(NamedTuple):
+    """Where a proxy is, and the name of the credential that holds `USER:PASSWORD` for it."""
+
+    url: str
+    credential: str | None
+
+
+def proxy_address(text: str) -> ProxyAddress:
+    """A proxy as `network.proxy` has it: where other URLs have a user, it has the name of a credential.
+
+    >>> proxy_address("http://PROXY_LOGIN@proxy.company:3128")
+    ProxyAddress(url='http://proxy.company:3128', credential='PROXY_LOGIN')
+
+    Raises:
+        ValueError: what is wrong, without repeating it: a password may stand in it.
+    """
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        good = False
+    if not good or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("is not the address of a proxy; write http://host:port")
+    user, at, host = parts.netloc.rpartition("@")
+    if at and not is_credential_name(user):
+        raise ValueError(
+            "holds a user or a password; store USER:PASSWORD as a credential and write its NAME in their place: "
+            "http://NAME@host:port"
+        )
+    return ProxyAddress(f"{parts.scheme}://{host}", user or None)
 
 
 def _bracketed(host: str) -> str:

@@ -9,12 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 
 from provider_console import __version__
-from provider_console.adapters.addresses import CheckedUrl, check_url
+from provider_console.adapters.addresses import CheckedUrl, ProxyAddress, check_url, proxy_address
 from provider_console.adapters.http_body import ACCEPTED_ENCODINGS, Lines
 from provider_console.adapters.resolver import Lookup, PinnedResolver, SystemLookup
 from provider_console.core.ports import Clock
@@ -52,7 +52,7 @@ class HttpClients:
     `resolver` replaces the system's lookup of names. `credentials` finds the token a client names as `bearer`.
 
     Raises:
-        ValueError: the proxy is not an http or https URL.
+        ValueError: the proxy is not an http or https URL, or holds a password.
     """
 
     def __init__(
@@ -64,16 +64,17 @@ class HttpClients:
         resolver: Lookup | None = None,
         credentials: Callable[[str], Awaitable[Secret | None]] | None = None,
     ) -> None:
-        if proxy and (urlsplit(proxy).scheme not in ("http", "https") or not urlsplit(proxy).hostname):
-            raise ValueError("network.proxy is not an address; write http://host:port")
-        self._proxy_url = proxy or None
+        try:
+            self._proxy = proxy_address(proxy) if proxy else None
+        except ValueError as error:
+            raise ValueError(f"network.proxy {error}") from None
         self._ca_file = ca_file
         self._lookup: Lookup = SystemLookup(clock) if resolver is None else resolver
         self._credentials = credentials
         # A driver asks for the same few URLs again and again; reading one takes 10 to 30 us. Refusals are not kept.
         self.check_url = lru_cache(maxsize=URLS_KEPT)(check_url)
         self._loading = asyncio.Lock()
-        self._loaded: tuple[ModuleType, ssl.SSLContext, Proxy | None] | None = None
+        self._loaded: tuple[ModuleType, ssl.SSLContext] | None = None
         self._wires: dict[tuple[Network, bool], Wire] = {}
         self._closed = False
 
@@ -107,7 +108,7 @@ class HttpClients:
         """The pool for addresses of one kind, made when it is first asked for.
 
         Raises:
-            TransportError: closed, or the CA file cannot be used.
+            TransportError: closed, or the CA file or the proxy's credential cannot be used.
         """
         wire = self._wires.get((network, plain))
         if wire is not None:
@@ -118,18 +119,33 @@ class HttpClients:
                 self._loaded = await asyncio.to_thread(self._load)
             if self._closed:
                 raise TransportError("the console is closing its connections", kind="connect", never_left=True)
-            module, context, proxy = self._loaded
+            module, context = self._loaded
             if (network, plain) not in self._wires:
-                through = proxy if network == "global" else None
+                through = (
+                    None if network != "global" or self._proxy is None else await self._through(self._proxy, module)
+                )
                 resolver = None if through else PinnedResolver(network, plain=plain, lookup=self._lookup)
                 self._wires[network, plain] = module.Wire(resolver=resolver, context=context, proxy=through)
             return self._wires[network, plain]
 
-    def _load(self) -> tuple[ModuleType, ssl.SSLContext, Proxy | None]:
+    def _load(self) -> tuple[ModuleType, ssl.SSLContext]:
         from provider_console.adapters import http_wire
 
-        proxy = None if self._proxy_url is None else http_wire.Proxy(self._proxy_url)
-        return http_wire, http_wire.tls_context(self._ca_file), proxy
+        return http_wire, http_wire.tls_context(self._ca_file)
+
+    async def _through(self, proxy: ProxyAddress, module: ModuleType) -> Proxy:
+        login = None
+        if proxy.credential is not None:
+            login = None if self._credentials is None else await self._credentials(proxy.credential)
+            if login is None:
+                raise TransportError(
+                    f"the credential {proxy.credential} of network.proxy is missing; store it as USER:PASSWORD with "
+                    f"provider-console secrets set {proxy.credential}",
+                    kind="connect",
+                    never_left=True,
+                )
+        made: Proxy = module.Proxy(proxy.url, login)
+        return made
 
 
 class _Client:

@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, cast
-from urllib.parse import unquote
 
 import aiohttp
 import httpx
@@ -24,6 +23,7 @@ from httpx_aiohttp import AiohttpTransport
 from provider_console.adapters.http_body import BODY_BYTES, Body, too_large
 from provider_console.adapters.resolver import PinnedResolver
 from provider_console.sdk.errors import TransportError, TransportKind
+from provider_console.sdk.secret import Secret
 
 CONNECT_TIMEOUT_S: Final = 30.0
 """For name, TCP and TLS together; the engine's own deadline is shorter, this only ends what nobody waits for."""
@@ -100,16 +100,15 @@ class Upload(httpx.AsyncByteStream):
 
 
 class Proxy:
-    """An HTTP proxy as configured; its user and password are split off, and go out as a header."""
+    """An HTTP proxy; `login`, its user and password with a colon between, goes out as a header."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, login: Secret | None) -> None:
         parsed = httpx.URL(url)
         self.target = f"{parsed.host}:{parsed.port or 8080}"
         headers = {}
-        if parsed.userinfo:
-            user = unquote(parsed.userinfo.decode("ascii"))
-            headers["Proxy-Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
-        self.settings = httpx.Proxy(parsed.copy_with(username=None, password=None), headers=headers)
+        if login is not None:
+            headers["Proxy-Authorization"] = "Basic " + base64.b64encode(login.reveal().encode()).decode()
+        self.settings = httpx.Proxy(parsed, headers=headers)
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from msgspec import inspect
 
+from provider_console.adapters.addresses import proxy_address
 from provider_console.adapters.settings_schema import Path, default_of, expected, peel
 from provider_console.core.credentials import KEY_SHAPES, is_credential_name
 from provider_console.core.moments import span_s
@@ -199,7 +200,7 @@ def _count_words(low: int | None, high: int | None) -> str:
 
 
 def names(value: object, path: Path) -> Iterator[Finding]:
-    """Provider ids and credential names, wherever a table `providers` or a key `credential` stands."""
+    """Provider ids, credential names and addresses, wherever they stand."""
     if isinstance(value, list):
         for place, inner in enumerate(value):
             yield from names(inner, (*path, place))
@@ -219,8 +220,27 @@ def names(value: object, path: Path) -> Iterator[Finding]:
             complaint = credential_complaint(inner)
             if complaint:
                 yield Finding(here, complaint)
+        elif isinstance(inner, str):
+            complaint = address_complaint(inner, proxy=here == ("network", "proxy"))
+            if complaint:
+                yield Finding(here, complaint)
         else:
             yield from names(inner, here)
+
+
+_LOGIN: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*@")
+
+
+def address_complaint(text: str, *, proxy: bool) -> str | None:
+    """What is wrong with a text that may be an address: a password in it would be kept in every revision."""
+    if proxy and text:
+        try:
+            proxy_address(text)
+        except ValueError as error:
+            return str(error)
+    elif _LOGIN.match(text):
+        return "holds a user name or a password; remove it and name a credential instead"
+    return None
 
 
 def credential_complaint(name: str) -> str | None:

@@ -260,6 +260,20 @@ BAD = {
         "config.toml:2:3: looks like the value of a credential; store it with `provider-console secrets set NAME`, "
         "then write the NAME of the credential, never its value",
     ),
+    "a password in an address": (
+        '[translation]\ncatalogues = [{ url = "https://me:hunter2@x.example" }]',
+        "config.toml:2:23: translation.catalogues[0].url: holds a user name or a password; remove it and name a "
+        "credential instead",
+    ),
+    "a password of a proxy": (
+        '[network]\nproxy = "http://me:hunter2@proxy.company:3128"',
+        "config.toml:2:9: network.proxy: holds a user or a password; store USER:PASSWORD as a credential and write its "
+        "NAME in their place: http://NAME@host:port",
+    ),
+    "a proxy that is no address": (
+        '[network]\nproxy = "proxy.company:3128"',
+        "config.toml:2:9: network.proxy: is not the address of a proxy; write http://host:port",
+    ),
     "delays the wrong way round": (
         "[engine]\nbase_delay = 5000\nmax_delay = 1000",
         "config.toml:3:13: engine.max_delay: must be at least base_delay (5000 ms), not 1000 ms",

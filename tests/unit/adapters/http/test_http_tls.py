@@ -16,6 +16,7 @@ import trustme
 
 from provider_console.adapters.http import HttpClients
 from provider_console.sdk.errors import TransportError
+from provider_console.sdk.secret import Secret
 
 Serve = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -202,12 +203,18 @@ async def nowhere(host: str, port: int) -> Sequence[str]:
     raise OSError("not asked")
 
 
+async def login(name: str) -> Secret | None:
+    return Secret("user:canary-4711") if name == "PROXY_LOGIN" else None
+
+
 async def test_a_proxy_is_asked_for_global_addresses_only(clock: Any, serve: Serve) -> None:
     async with (
         serve(lambda exchange: exchange.answer(status="403 No")) as proxy,
         serve(lambda exchange: exchange.answer()) as service,
     ):
-        clients = HttpClients(clock=clock, proxy=f"http://user:canary-4711@127.0.0.1:{proxy.port}", resolver=nowhere)
+        clients = HttpClients(
+            clock=clock, proxy=f"http://PROXY_LOGIN@127.0.0.1:{proxy.port}", resolver=nowhere, credentials=login
+        )
         assert (await clients.client(network="loopback").request("GET", service.url())).ok
         with pytest.raises(TransportError) as caught:
             await clients.client(network="global").request("GET", "https://api.example.com/v1?key=canary-4711")
@@ -223,7 +230,7 @@ async def test_a_proxy_is_asked_for_global_addresses_only(clock: Any, serve: Ser
 async def test_a_proxy_that_is_not_there_is_named(clock: Any, serve: Serve) -> None:
     async with serve(lambda exchange: exchange.answer()) as gone:
         pass
-    clients = HttpClients(clock=clock, proxy=f"http://user:canary-4711@127.0.0.1:{gone.port}")
+    clients = HttpClients(clock=clock, proxy=f"http://PROXY_LOGIN@127.0.0.1:{gone.port}", credentials=login)
     with pytest.raises(TransportError) as caught:
         await clients.client(network="global").request("GET", "https://api.example.com/")
     await clients.aclose()
@@ -245,7 +252,37 @@ async def test_metadata_is_refused_behind_a_proxy_too(clock: Any, serve: Serve) 
     assert proxy.connections == 0
 
 
-@pytest.mark.parametrize("proxy", ["proxy.company:3128", "socks5://proxy:1080", "http://"])
+async def test_a_proxy_whose_credential_is_missing_is_not_asked_and_says_what_to_do(clock: Any, serve: Serve) -> None:
+    async with (
+        serve(lambda exchange: exchange.answer()) as proxy,
+        serve(lambda exchange: exchange.answer()) as service,
+    ):
+        clients = HttpClients(clock=clock, proxy=f"http://OTHER@127.0.0.1:{proxy.port}", credentials=login)
+        with pytest.raises(TransportError, match="provider-console secrets set OTHER") as caught:
+            await clients.client(network="global").request("GET", "https://api.example.com/")
+        assert (await clients.client(network="loopback").request("GET", service.url())).ok
+        await clients.aclose()
+
+    assert caught.value.never_left
+    assert proxy.connections == 0
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "proxy.company:3128",
+        "socks5://proxy:1080",
+        "http://",
+        "http://me:canary@proxy:3128",
+        "http://me@proxy:3128",
+        "http://SOME_KEY:canary@proxy:3128",
+        "http://proxy:99999",
+        "http://[proxy:3128",
+        "http://proxy:3128/path",
+    ],
+)
 def test_a_proxy_that_is_no_http_address_is_refused_when_it_is_set(clock: Any, proxy: str) -> None:
-    with pytest.raises(ValueError, match=r"network\.proxy"):
+    with pytest.raises(ValueError, match=r"network\.proxy") as caught:
         HttpClients(clock=clock, proxy=proxy)
+
+    assert "canary" not in str(caught.value)
