@@ -283,8 +283,15 @@ def filled(arguments: Sequence[str], row: AlertRow, event: Literal["fired", "cle
         "at": iso(row.at),
         "event": event,
     }
-    # One pass from left to right, so that a brace in a value stays what it is. The program itself is the user's alone.
-    return (arguments[0], *(_BRACES.sub(lambda m: values.get(m[1], m[0]), argument) for argument in arguments[1:]))
+
+    def one(argument: str) -> str:
+        # One pass from left to right, so that a brace in a value stays what it is.
+        text = _BRACES.sub(lambda m: values.get(m[1], m[0]), argument)
+        # A provider may be called `--help` or `@/etc/passwd`, which programs read as options and as files.
+        return f" {text}" if text[:1] in ("-", "@") and argument[0] != text[0] else text
+
+    # The program itself is the user's alone.
+    return (arguments[0], *map(one, arguments[1:]))
 
 
 def alert_view(row: AlertRow, *, wall: float) -> AlertView:

@@ -362,3 +362,17 @@ def test_what_an_alert_says_is_one_argument_and_braces_in_it_stay() -> None:
         "-m",
         "{rule} $(rm) ; 'x': {nope} fired",
     )
+
+
+@pytest.mark.parametrize("name", ["--help", "-h", "@/etc/passwd"])
+def test_what_an_alert_says_begins_no_argument_as_an_option_or_a_file(name: str) -> None:
+    row = AlertRow(id="1", rule="r", subject="s", at=0.0, title=name, evidence="", first_try="")
+
+    assert filled(("curl", "{title}", "-d{title}", "--body={title}", "-", "@{title}"), row, "fired") == (
+        "curl",
+        f" {name}",
+        f"-d{name}",
+        f"--body={name}",
+        "-",
+        f"@{name}",
+    )
