@@ -187,6 +187,8 @@ async def test_a_field_that_mistral_does_not_know_may_go_to_the_next() -> None:
         (200, {"message": "upstream", "code": 502}, "server_error"),
         (200, {"message": "limit", "code": 429}, "rate_limited"),
         (200, {"message": "who knows"}, "server_error"),
+        (200, {"message": "superscript", "code": "\xb2"}, "server_error"),
+        (200, {"message": "endless", "code": "9" * 5_000}, "server_error"),
     ],
 )
 async def test_openais_errors(status: int, error: dict[str, Any], wanted: str) -> None:
@@ -203,6 +205,15 @@ async def test_the_time_of_a_limits_reset_is_kept() -> None:
     headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}
     failure = await _failure(OpenAI(), reply({"error": {"message": "x"}}, status=429, headers=headers))
     assert failure.retry_after_s == 360
+
+
+@pytest.mark.parametrize(
+    "said", ["Sat, 22 Nov 2025 10:00:30 +" + "9" * 20, "Sat, 22 Nov 2025 " + "9" * 20 + ":0:0 GMT"]
+)
+async def test_a_time_that_no_number_holds_is_no_time(said: str) -> None:
+    headers = {"retry-after": said, "date": "Sat, 22 Nov 2025 10:00:00 GMT"}
+    failure = await _failure(OpenAI(), reply({"error": {"message": "x"}}, status=429, headers=headers))
+    assert (failure.error_class, failure.retry_after_s) == (ErrorClass.RATE_LIMITED, None)
 
 
 async def test_words_that_repeat_the_prompt_or_the_key_are_not_quoted() -> None:

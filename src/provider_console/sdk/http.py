@@ -127,5 +127,5 @@ def _date_distance_s(until: str | None, since: str | None) -> float | None:
         return None
     try:
         return max(0.0, (parsedate_to_datetime(until) - parsedate_to_datetime(since)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

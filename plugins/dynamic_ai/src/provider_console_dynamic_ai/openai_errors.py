@@ -46,6 +46,7 @@ STATUSES: Final[Mapping[int, ErrorClass]] = {
 _CONTEXT: Final = re.compile(r"maximum context length|context size|context window|too many tokens", re.IGNORECASE)
 # What one model refuses another accepts: a temperature, a longest answer, a role.
 _OF_THE_MODEL: Final = ("unsupported_value", "unsupported_parameter", "extra_forbidden")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -88,10 +89,10 @@ def failure(
     `code` takes its place, else 500.
     """
     code, kind, words = error.get("code"), error.get("type"), error.get("message")
-    number = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdigit()) else 0
+    number = int(code) if isinstance(code, int) or (isinstance(code, str) and _NUMBER.fullmatch(code)) else 0
     if status < 400:
         status = number if 400 <= number <= 599 else 500
-    name = code if isinstance(code, str) and not code.isdigit() else None
+    name = code if isinstance(code, str) and not _NUMBER.fullmatch(code) else None
     error_class = CODES.get(name or "") or CODES.get(kind if isinstance(kind, str) else "") or STATUSES.get(status)
     # Mistral's message may be an object; it is searched and never quoted.
     said = words if isinstance(words, str) else msgspec.json.encode(words).decode()
