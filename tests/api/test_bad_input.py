@@ -7,6 +7,7 @@ import contextlib
 import json
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import pytest
 from tests.api.served import TRANSLATION, Served, served
@@ -132,6 +133,26 @@ async def test_another_host_is_refused_before_anything_else(tmp_path: Path, host
         answer = await it.get("/whoami", headers={"Host": host})
 
         assert (answer.status_code, answer.json()["code"]) == (421, "misdirected")
+
+
+async def test_what_is_kept_of_a_request_steers_nobodys_terminal(tmp_path: Path) -> None:
+    hostile = "\x1b]0;pwn\x07\x9b2J\u202e"
+    async with served(tmp_path) as it:
+        await it.get("/providers/" + quote(hostile), role=None)
+        await it.send("PATCH", "/config", json={"key": f"engine.{hostile}", "value": hostile})
+        await it.post("/tokens", {"subject": hostile, "role": "admin"})
+        text, tag = (await it.get("/config/text")).json()["text"], (await it.get("/config/text")).headers["etag"]
+        body = {"text": text + "\n# more\n", "reason": f"because {hostile}"}
+        assert (await it.send("PUT", "/config", json=body, headers={"If-Match": tag})).status_code == 200
+
+        kept = [await it.audited(), (await it.get("/config/history")).json(), (await it.get("/log")).json()]
+
+    assert "because" in repr(kept[1])
+    assert [row for row in kept[0] if row["action"] == "authenticate"]
+    for one in kept:
+        assert not any(code in repr(one) for code in ("\\x1b", "\\x07", "\\x9b", "\\u202e")), one
+    stored = b"".join(file.read_bytes() for file in it.home.glob("*.db*"))
+    assert not any(code in stored for code in (b"\x1b]", "\x9b".encode(), "\u202e".encode()))
 
 
 async def test_a_name_counts_in_any_case_and_an_ipv6_address_with_or_without_brackets(tmp_path: Path) -> None:

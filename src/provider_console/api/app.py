@@ -32,6 +32,7 @@ from provider_console.console.errors import BadRequest, ConsoleError, Draining, 
 from provider_console.console.problems import MEDIA_TYPE, Refused, problem_of
 from provider_console.console.routes import ROUTES, Route, faults
 from provider_console.console.service import Service
+from provider_console.console.words import clean_text
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +147,8 @@ class Api:
         if not identity.role.includes(needed):
             # The guard would refuse it as well, but only once the body had been read.
             reason = f"{action} needs {needed.value}, {identity.actor} is {identity.role.value}"
-            await self._service.refused(identity, action=action, subject=exchange.scope["path"][:200], reason=reason)
+            subject = clean_text(exchange.scope["path"], 200)
+            await self._service.refused(identity, action=action, subject=subject, reason=reason)
             raise Forbidden(reason.replace("_", " "))
         exchange.console = self._service.console(identity)
         if self.desk.draining.is_set() and path != "/metrics":

@@ -10,6 +10,7 @@ from provider_console.api.exchange import Exchange
 from provider_console.console.access import Bearer, Identity, Role
 from provider_console.console.errors import Busy, ConsoleError, Unauthenticated
 from provider_console.console.service import Service
+from provider_console.console.words import clean_text
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class Desk:
                 )
         self._refused += 1
         if self._refused <= REFUSALS_PER_MINUTE:
-            place = f"{exchange.scope['method']} {exchange.scope['path']}"[:200]
+            place = clean_text(f"{exchange.scope['method']} {exchange.scope['path']}", 200)
             await self._service.refused(NOBODY, action="authenticate", subject=place, reason="no token that counts")
 
 

@@ -24,6 +24,7 @@ from provider_console.core.credentials import is_credential_name, mask_keys
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.ports import AuditStore, StoreUnavailable
 from provider_console.core.settings import AccessSettings
+from provider_console.core.text import clean_content, clean_text
 from provider_console.sdk.operation import Operation
 from provider_console.sdk.secret import Secret
 
@@ -315,8 +316,8 @@ def _subject(
     if str(spoken.get("key", "")).endswith("credential") and not is_credential_name(str(spoken.get("value"))):
         spoken["value"] = "…"
     first = next(iter(spoken.values()), None)
-    after = mask_keys(msgspec.json.encode(spoken).decode()) if spoken else None
-    return mask_keys("" if first is None else str(first))[:200], after
+    after = clean_content(mask_keys(msgspec.json.encode(spoken).decode())) if spoken else None
+    return clean_text(mask_keys("" if first is None else str(first)), 200), after
 
 
 def _given(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Any]:

@@ -30,6 +30,7 @@ from provider_console.core.ports import (
     StoreUnavailable,
 )
 from provider_console.core.settings import Settings
+from provider_console.core.text import clean_text
 from provider_console.engine.bus import Bus
 from provider_console.engine.setting_changes import changes
 from provider_console.engine.trial_desk import TrialDesk
@@ -38,6 +39,8 @@ from provider_console.sdk.context import SettingsSection
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 2.0
+REASON: Final = 200
+"""Characters of why a version was saved."""
 
 AT_START: Final = ("network.proxy", "network.ca_file", "log.level", "plugins.disabled", "api.key_file")
 """Settings that are read once: clients, the log file, plugins and the place of keys are made with them."""
@@ -188,6 +191,7 @@ class SettingsDesk:
             ConfigurationInvalid, Conflict, StorageUnavailable
         """
         try:
+            reason = clean_text(reason, REASON)
             return self._view(await self._saved(text, revision=revision, reason=reason, within_s=within_s))
         except SettingsInvalid as error:
             raise ConfigurationInvalid(str(error).splitlines()) from error
