@@ -168,6 +168,7 @@ async def open_remote(
             f"there is no token for {address.url}; leave the console and start it again, which asks for one"
         )
     redactor.add(token)
+    tokens.tell(redactor.add)
     level = str(situation.overrides.get("log.level", "info"))
     with log_to(situation.places, level=level, redactor=redactor, environ=situation.variables):
         wire = await _wire(address, clock, ca_file)

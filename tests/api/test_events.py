@@ -13,6 +13,7 @@ import pytest
 from tests.api.served import Served, frames, served, situation, tokens_of
 
 from provider_console.adapters.clock import SystemClock
+from provider_console.api import handlers
 from provider_console.api.events import KEEP, Hub
 from provider_console.console.access import Role
 from provider_console.console.events import BreakerChanged, Event
@@ -96,6 +97,24 @@ async def test_a_stream_ends_when_its_token_does(tmp_path: Path) -> None:
 
                 reading = tasks.create_task(read())
                 tasks.create_task(busy())
+
+
+async def test_a_stream_ends_when_its_token_is_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "LOOK_S", 0.1)
+    async with served(tmp_path) as it, asyncio.timeout(15.0), listening(it, role=Role.ADMIN) as found:
+        listed = (await it.get("/tokens")).json()
+        (own,) = [row["id"] for row in listed if row["role"] == "admin"]
+        assert (await it.send("DELETE", f"/tokens/{own}")).json() == {"revoked": True}
+        async with asyncio.TaskGroup() as tasks:
+
+            async def read() -> None:
+                async for _ in found:
+                    pass
+
+            reading = tasks.create_task(read())
+            while not reading.done():
+                await it.execute()
+                await asyncio.wait([reading], timeout=0.1)
 
 
 # --- the hub ---------------------------------------------------------------------------------------------------

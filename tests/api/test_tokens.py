@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -15,16 +16,20 @@ import jwt
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from tests.api.far import certificate, running, token_of
 from tests.api.served import KEY, served, situation, tokens_of
 
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.jwt_tokens import JwtTokens
+from provider_console.adapters.private_file import read_private
 from provider_console.adapters.sqlite.usage import SqliteUsage
 from provider_console.adapters.token_keys import FileTokenKeys, parsed
-from provider_console.bootstrap import open_front_end
+from provider_console.bootstrap import Situation, open_front_end, open_remote, open_service
 from provider_console.console.access import Role
 from provider_console.console.errors import BadRequest, SecretRefused, Unauthenticated
 from provider_console.core.ports import SecretsUnavailable, TokenInvalid, TokenRow
+from provider_console.remote.address import address_of
+from provider_console.remote.tokens import VARIABLE, Tokens
 from provider_console.sandbox import Sandbox
 from provider_console.sdk.secret import Secret
 
@@ -251,6 +256,23 @@ async def test_a_renewal_that_a_revocation_overtakes_is_refused(tmp_path: Path) 
         await usage.close()
 
 
+async def test_what_a_token_is_renewed_to_is_taken_out_of_whatever_is_logged_too(tmp_path: Path) -> None:
+    files, clock = certificate(tmp_path), SystemClock()
+    async with (
+        Sandbox() as sandbox,
+        open_service(situation(tmp_path / "engine", sandbox), grace_s=0.0) as service,
+        running(service, files=files, grace_s=0.0) as url,
+    ):
+        first = Secret(await token_of(service, ttl_ms=2_000))
+        tokens = Tokens(address_of(url), environ={VARIABLE: first.reveal()})
+        home = Situation(home=tmp_path / "elsewhere")
+        async with open_remote(address_of(url), tokens, situation=home, ca_file=files.authority):
+            while (held := await tokens.find()) is None or held == first:
+                await clock.sleep(0.05)
+
+            assert home.redactor.redact(f"Bearer {held.reveal()}") == "Bearer ***"
+
+
 # --- keys and times --------------------------------------------------------------------------------------------
 
 
@@ -276,6 +298,13 @@ async def test_a_link_is_no_key_file(tmp_path: Path) -> None:
 
     with pytest.raises(SecretsUnavailable):
         await FileTokenKeys(tmp_path / "link").read()
+
+
+def test_a_pipe_in_the_place_of_a_key_file_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token.key", 0o600)
+
+    with pytest.raises(SecretsUnavailable, match="regular file"):
+        read_private(tmp_path / "token.key", what="keys", most=10, remedy="make one")
 
 
 class _Clock(SystemClock):

@@ -16,7 +16,9 @@ def read_private(path: Path, *, what: str, most: int, remedy: str) -> str:
         SecretsUnavailable: it is none, others can read it, or it cannot be read. `what` says what it would hold.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+        # O_NONBLOCK: a pipe of that name must not hold the console up.
+        flags = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK"))
+        descriptor = os.open(path, flags)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

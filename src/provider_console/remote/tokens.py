@@ -112,6 +112,10 @@ class Tokens:
         self._held = kept if kept is not None and self._counts(kept) else None
         return self._held
 
+    def tell(self, on_loaded: Callable[[Secret], object]) -> None:
+        """Call this with every token from now on: with what the one at hand is renewed to."""
+        self._on_loaded = on_loaded
+
     async def keep(self, token: Secret) -> str | None:
         """Use a token from now on; why it is not kept for the next start, or None.
 
