@@ -29,7 +29,8 @@ class Text(TextArea):
         if len(self.text) + len(event.text) > self.longest:
             event.prevent_default()
             event.stop()
-            self.notify(f"At most {self.longest:,} characters are taken; nothing was pasted.", severity="warning")
+            said = f"At most {self.longest:,} characters are taken; nothing was pasted."
+            self.notify(said, severity="warning", markup=False)
             return
         await super()._on_paste(event)
 
