@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import html
 import json
 import os
 import sys
@@ -299,6 +300,112 @@ async def through_the_commands(echo: Echo) -> None:
             say(out.decode())
 
 
+async def over_http(home: Path, echo: Echo) -> None:
+    """Every answer of the HTTP API, its events among them, and what it says to a key in the wrong place."""
+    import httpx
+
+    from provider_console.api.serve import Address, Stop, serve
+    from provider_console.bootstrap import Situation, open_service
+    from provider_console.console.access import Identity, Role
+    from provider_console.console.routes import PREFIX, ROUTES
+
+    key = home.parent / "token.key"
+    key.touch(mode=0o600)
+    key.write_text("5c" * 32)
+    place = Situation(home=home, overrides={"api.key_file": str(key)})
+    boss = Identity(actor="boss", role=Role.SUPER_ADMIN, front_end="api")
+    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    stop = Stop()
+    async with open_service(place, grace_s=0.0) as service, asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve(service, Address(port=0), stop, started=port.set_result, grace_s=0.0))
+        token = (await service.console(boss).issue_token("boss", role="super_admin")).token
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"http://127.0.0.1:{await port}"
+        async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30.0) as client:
+            listening = tasks.create_task(_events(client, f"{PREFIX}/events"))
+            value = canaries()[NAMES[1]]
+            calls: list[tuple[str, str, Any]] = [("GET", path, None) for path in ("/metrics", "/docs", "/openapi.json")]
+            calls += [("GET", row.path, None) for row in ROUTES if _plain(row)]
+            calls += [("GET", f"{PREFIX}/{path}", None) for path in ("providers/p00", "analytics/p01")]
+            for given in ({"value": value}, {"value": value + "\n"}, {"valeu": value}, {"value": [value]}, value):
+                calls.append(("PUT", f"{PREFIX}/secrets/{NAMES[1]}", given))
+            calls.append(("POST", f"{PREFIX}/secrets/{NAMES[1]}/test", None))
+            calls.append(("PATCH", f"{PREFIX}/config", {"key": "dynamic_ai.providers.p02.credential", "value": value}))
+            calls.append(("POST", f"{PREFIX}/config/validate", {"text": f'[network]\nproxy = "http://me:{value}@h"'}))
+            for status, kind in ((401, "errors"), (503, "text"), (200, "stream")):
+                echo.status, echo.body = status, kind
+                for provider, operation in (("p00", "translate"), ("p02", "chat"), ("p03", "chat")):
+                    asked = {"operation": operation, "payload": {"text": "Hello", "from": "en", "to": "es"}}
+                    if operation == "chat":
+                        asked["payload"] = {"text": "Hello"}
+                    for more in ({}, {"stream": True}, {"dryRun": True}):
+                        calls.append(("POST", f"{PREFIX}/execute", {**asked, "providers": [provider], **more}))
+                calls.append(("POST", f"{PREFIX}/health/check", {}))
+                for method, path, body in calls:
+                    answer = await client.request(method, path, json=body)
+                    say(f"{method} {path} {answer.status_code} {answer.headers} {answer.text}")
+                calls = [call for call in calls if call[0] == "GET"]
+            listening.cancel()
+        stop.end()
+
+
+def _plain(row: Any) -> bool:
+    return row.method == "GET" and "{" not in row.path and row.special != "events"
+
+
+async def _events(client: Any, path: str) -> None:
+    async with client.stream("GET", path) as answer:
+        async for line in answer.aiter_lines():
+            say(line)
+
+
+async def on_the_screen(home: Path, echo: Echo) -> None:
+    """Every mode of the terminal and what its keys lead to, as a picture."""
+    from provider_console.bootstrap import Situation, open_front_end
+    from provider_console.tui.app import ConsoleApp
+    from provider_console.tui.clock import WallClock
+    from provider_console.tui.link import Preview
+    from provider_console.tui.themes import load_themes
+
+    echo.status, echo.body = 401, "errors"
+    app = ConsoleApp(
+        opener=lambda: open_front_end("tui", Situation(home=home), background=False, grace_s=0.0),
+        preview=Preview(environment="mine"),
+        clock=WallClock(),
+        themes=load_themes([]),
+    )
+    async with app.run_test(size=(200, 60)) as pilot:
+        while not app.state.open:
+            await pilot.pause(0.05)
+        for keys in (
+            "1",
+            "1 c",
+            "1 v",
+            "1 ?",
+            "1 D",
+            "2",
+            "2 l",
+            "2 e",
+            "3",
+            "4",
+            "4 slash c r e d",
+            "4 h",
+            "5 A",
+            "5 T",
+            "5 T enter",
+            "5 L",
+            "5 L enter",
+            "6",
+            "6 enter",
+        ):
+            for key in keys.split():
+                await pilot.press(key)
+                await pilot.pause(0.2)
+            say(html.unescape(app.export_screenshot()).replace("\N{NO-BREAK SPACE}", " "))
+            await pilot.press("escape")
+            await pilot.press("escape")
+
+
 async def main(home: Path) -> None:
     """Both, and then what the server has seen: a secret that was never sent proves nothing."""
     echo = Echo()
@@ -308,6 +415,8 @@ async def main(home: Path) -> None:
     async with server:
         await through_the_api(home, echo)
         await through_the_commands(echo)
+        await over_http(home, echo)
+        await on_the_screen(home, echo)
     names = sorted(name for name, value in canaries().items() if value in echo.seen)
     say(f"\nSENT {' '.join(names)}\nREQUESTS {echo.requests}")
 
