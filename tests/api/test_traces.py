@@ -122,6 +122,54 @@ async def test_a_chat_says_model_and_tokens_by_the_conventions_and_nothing_that_
     assert [secret for secret in secrets if any(secret.encode() in body for body in it.raw)] == []
 
 
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+async def test_an_execution_is_traced_under_the_span_of_who_asked(tmp_path: Path) -> None:
+    with collector() as it:
+        async with served(tmp_path, **to(it.endpoint)) as at:
+            first = (await at.execute(headers={"traceparent": f"00-{TRACE}-{SPAN}-01"})).json()
+            await until(it.spans)
+            again = await at.get(f"/executions/{first['executionId']}/operation")
+        root, *attempts = it.spans()
+
+    assert (root.trace, root.parent) == (TRACE, SPAN)
+    assert {(span.trace, span.parent) for span in attempts} == {(TRACE, root.id)}
+    assert TRACE not in again.text
+
+
+async def test_a_trace_that_is_not_kept_is_not_sent(tmp_path: Path) -> None:
+    with collector() as it:
+        async with served(tmp_path, **to(it.endpoint)) as at:
+            await at.execute(headers={"traceparent": f"00-{TRACE}-{SPAN}-00"})
+            kept = (await at.execute()).json()["executionId"]
+            await until(it.spans)
+
+    assert whole(it.spans()).attributes["provider_console.execution.id"] == kept
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "none",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01-more",
+    ],
+)
+async def test_what_names_no_span_begins_a_trace_of_its_own(tmp_path: Path, given: str) -> None:
+    with collector() as it:
+        async with served(tmp_path, **to(it.endpoint)) as at:
+            answer = await at.execute(headers={"traceparent": given})
+            await until(it.spans)
+
+    assert answer.json()["status"] == "ok"
+    assert whole(it.spans()).trace != TRACE
+
+
 async def test_what_a_provider_says_of_an_error_stays_here(tmp_path: Path) -> None:
     with collector() as it:
         async with served(tmp_path, **to(it.endpoint)) as at:

@@ -95,12 +95,11 @@ def refused(answer: bytes) -> int:
 
 
 def _spans(execution: TracedExecution) -> list[Span]:
-    trace, own = _trace_id(execution.parent or execution.id), _span_id(execution.id)
+    (trace, above), own = _place(execution), _span_id(execution.id)
     whole = Span(
         trace_id=trace,
         span_id=own,
-        # The pieces of a long text are executions of their own, within the whole.
-        parent_span_id=b"" if execution.parent is None else _span_id(execution.parent),
+        parent_span_id=above,
         name=f"execute {execution.kind}",
         kind=Span.SPAN_KIND_INTERNAL,
         start_time_unix_nano=_nanos(execution.at),
@@ -109,6 +108,15 @@ def _spans(execution: TracedExecution) -> list[Span]:
         status=_status(failed=execution.status not in ("ok", "cancelled")),
     )
     return [whole, *(_attempt(row, execution.id, trace, own, at) for at, row in enumerate(execution.attempts))]
+
+
+def _place(execution: TracedExecution) -> tuple[bytes, bytes]:
+    """The trace that an execution belongs to, and the span above it."""
+    trace, above = _trace_id(execution.parent or execution.id), b""
+    if execution.trace_parent is not None:
+        _, trace, above, _ = map(bytes.fromhex, execution.trace_parent.split("-"))
+    # The pieces of a long text are executions of their own, within the whole.
+    return trace, above if execution.parent is None else _span_id(execution.parent)
 
 
 def _attempt(row: AttemptRow, execution_id: str, trace: bytes, parent: bytes, at: int) -> Span:

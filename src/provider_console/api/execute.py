@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any, Final
@@ -26,13 +27,14 @@ from provider_console.console.problems import MEDIA_TYPE, Refused, problem_of
 from provider_console.console.service import Service
 from provider_console.console.views import ExecutionReport
 from provider_console.console.wire import ExecuteRequest, StreamedText, options_of
-from provider_console.sdk.operation import Chunk, Operation
+from provider_console.sdk.operation import TRACE_PARENT, Chunk, Operation
 
 AGAIN_MS: Final = 1_000.0
 """When somebody may come back who found everything taken."""
 
 EVENTS: Final = b"text/event-stream"
 
+_SPAN: Final = re.compile(TRACE_PARENT)
 _decoder: Final = msgspec.json.Decoder(ExecuteRequest)
 _encode = msgspec.json.Encoder().encode
 
@@ -51,7 +53,9 @@ class Execute:
         body = await exchange.json_body()
         request = decode(body, _decoder)
         operation = await exchange.console.operation(
-            request.operation, request.payload, options=options_of(request, request_id=exchange.request_id)
+            request.operation,
+            request.payload,
+            options=options_of(request, request_id=exchange.request_id, trace_parent=_trace_parent(exchange)),
         )
         key = exchange.header(b"idempotency-key")
         if request.dry_run:
@@ -121,6 +125,12 @@ class Execute:
             ended = self._ended(error) if isinstance(error, OperationFailed) else error
             await exchange.piece(_framed(b"problem", problem_of(ended, request_id=exchange.request_id)))
         await exchange.end()
+
+
+def _trace_parent(exchange: Exchange) -> str | None:
+    """The caller's own span; what is none begins a trace of its own (W3C Trace Context, 4.3)."""
+    given = exchange.header(b"traceparent")
+    return given if given is not None and _SPAN.match(given) else None
 
 
 def _closable(items: AsyncIterator[Any]) -> Any:

@@ -254,7 +254,9 @@ class ExecuteRequest(View, frozen=True, kw_only=True, forbid_unknown_fields=True
     stream: bool = False
 
 
-def options_of(request: ExecuteRequest, *, request_id: str | None = None) -> dict[str, Any]:
+def options_of(
+    request: ExecuteRequest, *, request_id: str | None = None, trace_parent: str | None = None
+) -> dict[str, Any]:
     """The options with which `Console.operation` makes the operation of a request."""
     policy = request.policy
     values = {
@@ -268,6 +270,7 @@ def options_of(request: ExecuteRequest, *, request_id: str | None = None) -> dic
         "policy": None if policy is None else _policy(policy),
         "reference": request.reference,
         "request_id": request_id,
+        "trace_parent": trace_parent,
     }
     return {key: value for key, value in values.items() if value is not None}
 

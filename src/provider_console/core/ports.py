@@ -796,7 +796,10 @@ class HttpFactory(Protocol):
 
 
 class TracedExecution(msgspec.Struct, frozen=True, kw_only=True):
-    """An execution that has ended, as others may follow it: no payload, no result. `parent`: it was a piece of it."""
+    """An execution that has ended, as others may follow it: no payload, no result.
+
+    `parent`: it was a piece of it. `trace_parent`: the caller's own span, see `Operation`.
+    """
 
     id: str
     kind: str
@@ -807,6 +810,7 @@ class TracedExecution(msgspec.Struct, frozen=True, kw_only=True):
     provider: str | None = None
     parent: str | None = None
     request_id: str | None = None
+    trace_parent: str | None = None
     attempts: tuple[AttemptRow, ...] = ()
 
 

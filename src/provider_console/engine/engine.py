@@ -372,7 +372,7 @@ class Engine:
     def _remember(self, moment: Execution | CheckRow) -> None:
         self.recollection.note(moment)
         telemetry = self.parts.telemetry
-        if telemetry is not None and isinstance(moment, Execution) and telemetry.wanted:
+        if telemetry is not None and isinstance(moment, Execution) and telemetry.wanted and moment.to_be_traced:
             telemetry.note(moment.traced())
 
     def _order_changed(self) -> None:

@@ -383,7 +383,8 @@ class EngineConsole:
         operation = self._engine.recollection.operation(execution_id)
         if operation.kind not in self._parts.plugins.kinds:
             raise BadRequest(f"{execution_id} was made by code in this process; only that can repeat it")
-        return operation
+        # Whose request it was, and whose trace, it is no more.
+        return msgspec.structs.replace(operation, request_id=None, trace_parent=None)
 
     async def figures(self) -> FiguresView:
         """See `Console.figures`."""

@@ -26,6 +26,7 @@ _OPTIONS: Final = frozenset(
         "idempotent",
         "reference",
         "request_id",
+        "trace_parent",
     }
 )
 

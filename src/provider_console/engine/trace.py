@@ -162,6 +162,12 @@ class Execution(Timed, eq=False):
             absorbed=failure is not None and self.status == "ok",
         )
 
+    @property
+    def to_be_traced(self) -> bool:
+        """Whether others follow it: not where the trace that it is a part of is not kept."""
+        caller = self.operation.trace_parent
+        return caller is None or bool(int(caller[-2:], 16) & 1)
+
     def traced(self) -> TracedExecution:
         """The whole of it as others may follow it, once it has ended."""
         return TracedExecution(
@@ -174,6 +180,7 @@ class Execution(Timed, eq=False):
             provider=self.provider,
             parent=self.parent,
             request_id=self.operation.request_id,
+            trace_parent=self.operation.trace_parent,
             attempts=tuple(self.attempt_row(attempt) for attempt in self.attempts if attempt.ended),
         )
 

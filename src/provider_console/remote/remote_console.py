@@ -251,8 +251,10 @@ def _encoded(value: object) -> bytes:
         raise BadRequest(f"this cannot travel as JSON: {error}") from error
 
 
-def _named(operation: Operation) -> Mapping[str, str] | None:
-    return None if operation.request_id is None else {"x-request-id": _printable(operation.request_id)}
+def _named(operation: Operation) -> Mapping[str, str]:
+    """The request and the trace that it belongs to, where somebody has named them."""
+    named = {"x-request-id": operation.request_id, "traceparent": operation.trace_parent}
+    return {name: _printable(value) for name, value in named.items() if value is not None}
 
 
 def _printable(text: str) -> str:

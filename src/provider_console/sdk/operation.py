@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Final, Literal, Protocol
 
 import msgspec
 
@@ -11,6 +11,9 @@ from provider_console.sdk.errors import ErrorClass
 from provider_console.sdk.provider import Capability
 
 Payload = Mapping[str, Any]
+
+TRACE_PARENT: Final = r"^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$"
+"""Version, trace, span and flags (W3C Trace Context, 3.2)."""
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,7 +37,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     forbids a second try unless the first provably never left. `wait` allows waiting, within the deadline,
     for the first provider to come back when none is eligible. `reference` comes back in the event of the beginning,
     so that the one who asks knows which execution is theirs; it is not kept. `request_id` is that of the HTTP request
-    which asked, for the report.
+    which asked, for the report. `trace_parent` is the caller's own span, as W3C's `traceparent` names it: the execution
+    is traced under it, or not at all where that trace is not kept.
     """
 
     kind: str
@@ -50,6 +54,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     wait: bool = False
     reference: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     request_id: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    trace_parent: Annotated[str, msgspec.Meta(pattern=TRACE_PARENT)] | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

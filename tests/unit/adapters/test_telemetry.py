@@ -130,6 +130,17 @@ def test_what_waits_is_sent_in_batches_and_in_order() -> None:
     assert [http.ids(body) for body in http.bodies] == [names[:BATCH], names[BATCH:]]
 
 
+def test_the_pieces_of_a_long_text_stay_within_the_whole_in_the_trace_of_who_asked() -> None:
+    caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    executions = [execution("whole", trace_parent=caller), execution("piece", parent="whole", trace_parent=caller)]
+    message = ExportTraceServiceRequest.FromString(traces.request(executions, service="s", environment=""))
+    whole, piece = message.resource_spans[0].scope_spans[0].spans
+
+    assert {whole.trace_id.hex(), piece.trace_id.hex()} == {caller[3:35]}
+    assert whole.parent_span_id.hex() == caller[36:52]
+    assert piece.parent_span_id == whole.span_id
+
+
 def test_of_too_many_the_oldest_go_and_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     http, names = _Http(), [f"e{number}" for number in range(QUEUE + 5)]
