@@ -21,6 +21,9 @@ from provider_console.console.errors import BadRequest
 from provider_console.console.routes import PREFIX
 from provider_console.sandbox import DeepLSandbox, Fault, Server, serve_in_thread
 
+# Each of these tests starts several processes, and a busy machine takes its time for that.
+pytestmark = pytest.mark.limit(60)
+
 DEEPL_KEY = "e2e-0000/1111+2222:fx"
 
 

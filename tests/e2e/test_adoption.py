@@ -8,6 +8,9 @@ import subprocess
 import pytest
 from tests.e2e.home import PROGRAM, TIMEOUT_S, Home, clean_stderr, translation
 
+# Each of these tests starts several processes, and a busy machine takes its time for that.
+pytestmark = pytest.mark.limit(60)
+
 KEY = {"DEEPL_AUTH_KEY": "e2e-0000/3333:fx"}
 MINE = {"mine": {"driver": "deepl", "credential": "DEEPL_AUTH_KEY", "base_url": "https://deepl.example"}}
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
 from tests.e2e.home import PROGRAM, Home, clean_stderr
+
+# Each of these tests starts several processes, and a busy machine takes its time for that.
+pytestmark = pytest.mark.limit(60)
 
 ROOT = Path(__file__).parents[2]
 
