@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import pytest
 from tests.tui.pseudo_terminal import PseudoTerminal
 
 
@@ -13,3 +14,17 @@ def test_a_terminal_that_is_gone_ends_the_program_that_no_signal_told() -> None:
         terminal.until("Provider 004")
         terminal.hang_up()
         assert terminal.process.wait(15) == 0
+
+
+@pytest.mark.parametrize("environ", [{}, {"COLUMNS": "60000", "LINES": "60000"}])
+@pytest.mark.parametrize("size", [(120, 40), (20_000, 20_000)])
+def test_a_terminal_is_filled_up_to_a_bound_whatever_size_it_is_said_to_have(
+    environ: dict[str, str], size: tuple[int, int]
+) -> None:
+    # 60,000 by 60,000 cells took 15 GB.
+    command = [sys.executable, "-m", "tests.tui.typed_ahead", "5"]
+    with PseudoTerminal(command, environ, size=size) as terminal:
+        terminal.until("Provider 004")
+        assert terminal.process.poll() is None
+        lines = terminal.written.count(b"\r\n")
+        assert lines < 1_000, lines

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-from provider_console.tui.first_frame import ENTER, FirstFrame, terminal
+from provider_console.tui.first_frame import ENTER, FirstFrame, size_of, terminal
+from provider_console.tui.pages.frame import MINIMUM
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -39,9 +40,17 @@ class ConsoleDriver(LinuxDriver):
         super().__init__(app, **more)
         self._first_frame: FirstFrame | None = getattr(app, "first_frame", None)
         self._away = False
+        self._size = self._size or self._get_terminal_size()
         self._gone: Callable[[], object] = lambda: app.call_later(app.exit, None, 1)
         screen: Any = terminal() or self._file
         self._file = cast(Any, _Lasting(screen, self._gone))
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The terminal's own size; COLUMNS and LINES, which Textual believes first, may be another terminal's."""
+        try:
+            return size_of(self.fileno)
+        except OSError:
+            return MINIMUM
 
     def write(self, data: str) -> None:
         """Write to the terminal, unless it is somebody else's."""

@@ -24,6 +24,8 @@ from provider_console.tui.pages.beneath import beneath
 from provider_console.tui.state import State
 from provider_console.tui.themes import Theme, in_256
 
+LARGEST: Final = (1_000, 500)
+"""Columns and rows that are filled at most: every cell costs memory, and a size is only what somebody says."""
 ENTER: Final = "\x1b[?1049h"
 ASIDE_WIDTH: Final = 78
 """Of the detail beside the table on wide terminals, as in health.tcss."""
@@ -93,6 +95,12 @@ def color_system(environ: Mapping[str, str]) -> ColorSystem | None:
     return ColorSystem.EIGHT_BIT if colours in ("256color", "kitty") else None
 
 
+def size_of(descriptor: int) -> tuple[int, int]:
+    """Columns and rows of a terminal that are filled. Raises: OSError: it is none."""
+    width, height = os.get_terminal_size(descriptor)
+    return min(width, LARGEST[0]), min(height, LARGEST[1])
+
+
 class FirstFrame:
     """The first frame on a terminal that has colours and is large enough; elsewhere nothing is shown."""
 
@@ -125,7 +133,7 @@ class FirstFrame:
         keyboard = sys.__stdin__.fileno()
         try:
             before = termios.tcgetattr(keyboard)
-            width, height = os.get_terminal_size(screen.fileno())
+            width, height = size_of(screen.fileno())
         except (OSError, termios.error):
             yield
             return
