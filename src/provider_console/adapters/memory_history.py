@@ -140,7 +140,7 @@ class MemoryHistory:
             del disk.alerts[name]
         return count - len(disk.attempts) - len(disk.checks) - len(disk.executions) + len(cleared)
 
-    async def shrink(self, most_bytes: int) -> int:  # noqa: ARG002
+    async def shrink(self, most_bytes: int) -> int:  # noqa: ARG002 - RAM has no size to keep to
         """RAM is not the disk: nothing has to go."""
         self._past()
         return 0

@@ -106,7 +106,7 @@ def fits(value: object, kind: inspect.Type) -> bool:
             return isinstance(value, int) and not isinstance(value, bool) and _within(value, kind)
         case inspect.FloatType():
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            return number and math.isfinite(value) and _within(value, kind)  # type: ignore[arg-type]
+            return number and math.isfinite(value) and _within(value, kind)  # type: ignore[arg-type]  # a number, looked at a line above
         case inspect.StrType():
             return isinstance(value, str) and _text_fits(value, kind)
         case inspect.LiteralType():

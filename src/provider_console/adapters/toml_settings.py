@@ -35,7 +35,7 @@ FILE_AUTHOR: Final = "file"
 class RevisionStore(Protocol):
     """Where versions of the configuration are kept."""
 
-    async def add_revision(self, *, at: float, author: str, reason: str, hash: str, text: str, valid: bool) -> int:  # noqa: A002
+    async def add_revision(self, *, at: float, author: str, reason: str, hash: str, text: str, valid: bool) -> int:  # noqa: A002 - the column's name
         """Keep a version; its id."""
         ...
 

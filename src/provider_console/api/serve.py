@@ -257,7 +257,7 @@ class Protocol(HttpToolsProtocol):
     """Since the request began, or since the last piece of its body."""
     _body_came = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # of a server it is no other
         """A connection more, unless there are too many."""
         super().connection_made(transport)
         if len(self.connections) > CONNECTIONS:

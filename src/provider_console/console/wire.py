@@ -204,11 +204,11 @@ def _plain(kind: Any) -> Any:
     """Sequences and mappings of the interface as what JSON decodes to."""
     origin, inner = get_origin(kind), tuple(_plain(one) for one in get_args(kind))
     if isinstance(origin, type) and issubclass(origin, Sequence) and not issubclass(origin, tuple):
-        return list[inner]  # type: ignore[valid-type]
+        return list[inner]  # type: ignore[valid-type]  # made as the program runs
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return dict[inner]  # type: ignore[valid-type,misc]
+        return dict[inner]  # type: ignore[valid-type,misc]  # made as the program runs
     if isinstance(origin, type) and issubclass(origin, AbstractSet):
-        return frozenset[inner]  # type: ignore[valid-type]
+        return frozenset[inner]  # type: ignore[valid-type]  # made as the program runs
     return kind
 
 

@@ -201,7 +201,7 @@ def merge_figures(windows: Iterable[Window], now: float) -> Figures:
     sums, merged = _Sums(), Histogram()
     for window in windows:
         window._add_to(sums, now)  # noqa: SLF001 - the same module
-        merged.merge(window._histogram)  # noqa: SLF001
+        merged.merge(window._histogram)  # noqa: SLF001 - the same module
     return _figures(sums, merged)
 
 

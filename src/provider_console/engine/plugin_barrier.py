@@ -142,7 +142,7 @@ class Barrier:
         value, failure = answers[0]
         if failure is not None:
             raise failure
-        return value, printed  # type: ignore[return-value]
+        return value, printed  # type: ignore[return-value]  # without a failure there is a value
 
 
 def _in_time(ended: threading.Event, limit_s: float) -> bool:

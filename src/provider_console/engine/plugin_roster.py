@@ -127,7 +127,7 @@ class Roster:
             Misbehaved: one of them failed.
         """
         return [
-            self.behind_barrier(plugin, hook, lambda call=call: read(call(offered)), self.hook_s)  # type: ignore[misc]
+            self.behind_barrier(plugin, hook, lambda call=call: read(call(offered)), self.hook_s)  # type: ignore[misc]  # mypy infers no default of a lambda
             for call in plugin.loaded.hooks.get(hook, ())
         ]
 

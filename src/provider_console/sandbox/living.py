@@ -67,11 +67,11 @@ async def living_place(
     """The cast on loopback and a temporary home that knows it, for whatever opens a console there."""
     async with AsyncExitStack() as stack:
         home = stack.enter_context(temporary_home())
-        servers = await _serve(stack, random.Random(seed))  # noqa: S311 - a play, no cryptography
+        servers = await _serve(stack, random.Random(seed))
         (home / "config.toml").write_text(toml_text(_tables(servers)), "utf-8")
         situation = Situation(home=home, environ=_credentials(), overrides=overrides or {}, secrets="memory")
         if past:
-            await write_past(situation.places.console_db, clock=SystemClock(), rng=random.Random(seed))  # noqa: S311
+            await write_past(situation.places.console_db, clock=SystemClock(), rng=random.Random(seed))
         yield Place(situation, servers)
 
 
@@ -99,9 +99,9 @@ async def living_sandbox(
 
         async def happen(console: Console) -> None:
             async with asyncio.TaskGroup() as group:
-                group.create_task(play(servers, timer, random.Random(seed), script=script))  # noqa: S311
+                group.create_task(play(servers, timer, random.Random(seed), script=script))
                 if errands:
-                    group.create_task(run_errands(console, timer, random.Random(seed)))  # noqa: S311
+                    group.create_task(run_errands(console, timer, random.Random(seed)))
 
         async with open_front_end(
             front_end, place.situation, role=role, grace_s=GRACE_S, repair=True, beside=happen

@@ -70,7 +70,7 @@ class WireProtocol(H11Protocol):
         self._number = number
         self.wire: Wire | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # of a server it is no other
         """Put the connection into the application's hands."""
         super().connection_made(transport)
         wire = self.wire = Wire(transport, number=self._number)

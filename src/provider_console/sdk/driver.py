@@ -92,7 +92,7 @@ class Driver(Protocol):
         """
         ...
 
-    async def describe(self, call: Call) -> Description:  # noqa: ARG002
+    async def describe(self, call: Call) -> Description:
         """Ask the provider for its models, pairs and limits.
 
         Raises:

@@ -81,7 +81,7 @@ class ProviderError(SdkError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied, or sent from one process to another, it keeps its attributes."""
         slots = {name: getattr(self, name) for name in ProviderError.__slots__}
-        return copyreg.__newobj__, (type(self), *self.args), {**self.__dict__, **slots}  # type: ignore[attr-defined]
+        return copyreg.__newobj__, (type(self), *self.args), {**self.__dict__, **slots}  # type: ignore[attr-defined]  # typeshed leaves it out
 
     @classmethod
     def from_response(

@@ -107,7 +107,7 @@ class OperationKind(Protocol):
         """
         return payload
 
-    def capabilities(self, payload: Payload) -> tuple[Capability, ...]:  # noqa: ARG002
+    def capabilities(self, payload: Payload) -> tuple[Capability, ...]:
         """What a provider must be able to do to serve this payload."""
         return ()
 
@@ -118,10 +118,10 @@ class OperationKind(Protocol):
             BadResult: it cannot be what was asked for; the next provider is tried.
         """
 
-    def split(self, payload: Payload, max_characters: int) -> Sequence[Payload]:  # noqa: ARG002
+    def split(self, payload: Payload, max_characters: int) -> Sequence[Payload]:
         """Pieces that each fit the limit, in order; each becomes a child execution. One piece: no split."""
         return (payload,)
 
-    def join(self, payload: Payload, results: Sequence[Result]) -> Result:  # noqa: ARG002
+    def join(self, payload: Payload, results: Sequence[Result]) -> Result:
         """One result from the results of the pieces, in the order of `split`."""
         return results[0]

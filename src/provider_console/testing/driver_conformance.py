@@ -1,7 +1,5 @@
 """What every driver has to keep, tried over real HTTP against a sandbox vendor and its faults."""
 
-# ruff: noqa: S101  a check is an assertion
-
 from __future__ import annotations
 
 import asyncio

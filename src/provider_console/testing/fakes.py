@@ -145,7 +145,7 @@ class WireDouble(HttpClient):
             if found.hangs:
                 await asyncio.Event().wait()
             # A real client gives way at least once.
-            await asyncio.sleep(0)  # noqa: TID251
+            await asyncio.sleep(0)  # noqa: TID251 - one turn of the loop, no time
         finally:
             self.in_flight -= 1
         if found.error is not None:
@@ -167,7 +167,7 @@ class _StreamDouble(HttpStream):
 
     async def lines(self) -> AsyncIterator[str]:
         for line in self._reply.body.decode().split("\n"):
-            await asyncio.sleep(0)  # noqa: TID251
+            await asyncio.sleep(0)  # noqa: TID251 - one turn of the loop, no time
             yield line
 
     async def read(self) -> HttpResponse:

@@ -192,13 +192,13 @@ class Watch:
             self.fail("permits return", f"{name} waits for a permit that nobody holds")
         if lane in self._dirty:
             del self._dirty[lane]
-            assert self._engine is not None  # noqa: S101 - looked at only while attached
+            assert self._engine is not None
             total = lane_score(lane, now=now, settings=self._engine.settings(), median_s=None).total
             if not 0.0 <= total <= 100.0:
                 self.fail("score", f"{name} has a score of {total}")
 
     def _trying(self, provider: str) -> bool:
-        assert self._engine is not None  # noqa: S101
+        assert self._engine is not None
         return any(
             execution.attempts and execution.attempts[-1].provider == provider
             for execution in self._engine.executor.running.values()
@@ -207,7 +207,7 @@ class Watch:
     @contextmanager
     def secret_changing(self, name: str) -> Iterator[None]:
         """A credential gets another value within; from some moment in there on, no older hold counts."""
-        assert self._engine is not None  # noqa: S101
+        assert self._engine is not None
         ledgers = [
             self._ledger(lane) for lane in self._engine.catalog.lanes.values() if lane.provider.credential == name
         ]
@@ -376,7 +376,7 @@ class Watch:
     def _delayed(
         self, call: WireCall, attempt: Attempt, earlier: WireCall, verdict: Verdict, bounds: Limits | None
     ) -> None:
-        assert earlier.ended_s is not None  # noqa: S101 - it has a verdict
+        assert earlier.ended_s is not None
         waited_s = attempt.started - earlier.ended_s
         asked_s = verdict.retry_after_s
         if waited_s + EPSILON_S < attempt.delay_s:
@@ -507,7 +507,7 @@ class Watch:
         Raises:
             Broken: the first finding.
         """
-        assert self._engine is not None  # noqa: S101
+        assert self._engine is not None
         if self._engine.executor.running:
             self.fail("one end", f"{len(self._engine.executor.running)} executions never ended")
         kept = Counter((row.execution_id, row.provider, row.attempt) for row in rows)

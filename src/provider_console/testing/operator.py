@@ -32,14 +32,14 @@ def select(key: str) -> Step:
         def table() -> Table:
             return stage.app.screen.query_one(Table)
 
-        assert await stage.until(lambda: key in table().keys), f"no row {key!r}, only {', '.join(table().keys)}"  # noqa: S101
+        assert await stage.until(lambda: key in table().keys), f"no row {key!r}, only {', '.join(table().keys)}"
         for _ in range(len(table().keys)):
             keys, cursor = table().keys, table().cursor
             if cursor == key:
                 return
             below = cursor not in keys or keys.index(cursor) < keys.index(key)
             await stage.press("down" if below else "up")
-        assert table().cursor == key, f"the cursor is on {table().cursor!r}"  # noqa: S101
+        assert table().cursor == key, f"the cursor is on {table().cursor!r}"
 
     return Step(f"select {key}", selected)
 

@@ -368,12 +368,12 @@ class ScriptedDriver(Driver):
         script = self._scripts.get(call.provider.id)
         act = Act() if script is None else script.act(self._clock.monotonic())
         made = self._wire.begin(call.provider.id, "call", act, key=call.idempotency_key, call=call)
-        assert call.operation is not None  # noqa: S101 - a call without one is the engine's mistake
+        assert call.operation is not None  # a call without one is the engine's mistake
         if call.operation.stream and not act.bad_type:
             return self._stream(made, call.operation)
         await self._wire.play(made)
         self._wire.end(made, "ok")
-        return "no result" if act.bad_type else answer(made, call.operation)  # type: ignore[return-value]
+        return "no result" if act.bad_type else answer(made, call.operation)  # type: ignore[return-value]  # a broken promise is the point
 
     async def _stream(self, made: WireCall, operation: Operation) -> AsyncIterator[Chunk]:
         act = made.act
@@ -444,7 +444,7 @@ class ScriptedKind(OperationKind):
         self.category = category
         self.idempotent = idempotent
 
-    def check(self, payload: Payload, result: Result) -> None:  # noqa: ARG002 - the Protocol's names
+    def check(self, payload: Payload, result: Result) -> None:
         """Turn down what the script marked.
 
         Raises:
@@ -459,7 +459,7 @@ class ScriptedKind(OperationKind):
         starts = range(0, max(1, len(text)), max_characters)
         return tuple({**payload, "text": text[start : start + max_characters]} for start in starts)
 
-    def join(self, payload: Payload, results: Sequence[Result]) -> Result:  # noqa: ARG002
+    def join(self, payload: Payload, results: Sequence[Result]) -> Result:
         """The texts one after the other."""
         return Result(value={"text": "".join(str(result.value["text"]) for result in results), "pieces": len(results)})
 
@@ -526,7 +526,7 @@ class NoNetwork:
     def __init__(self) -> None:
         self._client = WireDouble()
 
-    def client(self, *, network: Network, bearer: str | None = None) -> HttpClient:  # noqa: ARG002
+    def client(self, *, network: Network, bearer: str | None = None) -> HttpClient:
         """The one client."""
         return self._client
 

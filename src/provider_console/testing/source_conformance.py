@@ -1,7 +1,5 @@
 """What every source has to keep, tried against a wire double and in virtual time."""
 
-# ruff: noqa: S101  a check is an assertion
-
 from __future__ import annotations
 
 import asyncio
@@ -103,7 +101,7 @@ class SourceConformance:
     @pytest.mark.asyncio
     async def test_empty_settings_are_no_failure(self) -> None:
         context = FakeContext(plugin=self.entry_point, settings=Plugin(self.entry_point).settings({}))
-        context.http = lambda **_: WireDouble(always=Reply(status=404))  # type: ignore[method-assign]
+        context.http = lambda **_: WireDouble(always=Reply(status=404))  # type: ignore[method-assign]  # of this context alone
         await self.source(context).discover()
 
     @pytest.mark.asyncio

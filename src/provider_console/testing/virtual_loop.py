@@ -149,7 +149,7 @@ class SimLoop(SealedLoop):
             lane: object = args[0]  # a future calls whoever waits for it with itself as the argument
         elif not args and isinstance(getattr(callback, "__self__", None), asyncio.Task):
             self._ready.append(call)  # the step of a task: never two of them, so a lane of its own
-            return call  # type: ignore[return-value]
+            return call  # type: ignore[return-value]  # it is one in all that a loop's user sees
         else:
             lane = None
         call.lane = lane
@@ -159,7 +159,7 @@ class SimLoop(SealedLoop):
             self._ready.append(call)
         else:
             tail.following = call
-        return call  # type: ignore[return-value]
+        return call  # type: ignore[return-value]  # it is one in all that a loop's user sees
 
     def call_soon_threadsafe(
         self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
@@ -184,7 +184,7 @@ class SimLoop(SealedLoop):
             self._ready.append(timer)
         else:
             heapq.heappush(self._timers, (when, timer.number, timer))
-        return timer  # type: ignore[return-value]
+        return timer  # type: ignore[return-value]  # it is one in all that a loop's user sees
 
     def timer_cancelled(self) -> None:
         """Take note that an armed timer was cancelled; it leaves the heap later, with many others."""
@@ -287,7 +287,7 @@ class SimLoop(SealedLoop):
         for task in self._tasks.values():
             # A task that somebody still holds is not finalised, so its exception would go unseen. The flag is private
             # but has been the same in both implementations since 3.4; reading the exception would clear it.
-            if task.done() and not task.cancelled() and task._log_traceback:  # noqa: SLF001
+            if task.done() and not task.cancelled() and task._log_traceback:  # noqa: SLF001 - as said
                 self.problems.append(_unhandled("the exception of a task was never retrieved", task, task.exception()))
         problems, self.problems = self.problems, []
         problems.sort(key=lambda problem: not isinstance(problem, Forbidden))

@@ -73,7 +73,7 @@ class Stage:
         """What stands on the terminal, one row a line, without colour."""
         app = self.app
         # Textual has no public way to the text of a screen; its own screenshot goes this way.
-        update: Any = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)  # noqa: SLF001
+        update: Any = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)  # noqa: SLF001 - as said
         return "\n".join("".join(part.text for part in row if part is not None).rstrip() for row in update.strips)
 
     async def press(self, *keys: str) -> None:
@@ -149,7 +149,7 @@ def click(words: str, *, times: int = 1) -> Step:
     """Click where words stand."""
 
     async def clicked(stage: Stage) -> None:
-        assert await stage.until(lambda: stage.where(words) is not None), f"{words!r} is nowhere to click"  # noqa: S101
+        assert await stage.until(lambda: stage.where(words) is not None), f"{words!r} is nowhere to click"
         await stage.pilot.click(offset=stage.where(words) or (0, 0), times=times)
         await stage.pilot.pause()
 
@@ -188,8 +188,8 @@ def see(*texts: str, limit_s: float = PATIENCE_S) -> Step:
 
     async def seen(stage: Stage) -> None:
         for text in texts:
-            there = await stage.until(lambda text=text: text in stage.text, limit_s=limit_s)  # type: ignore[misc]
-            assert there, f"{text!r} is not there"  # noqa: S101
+            there = await stage.until(lambda text=text: text in stage.text, limit_s=limit_s)  # type: ignore[misc]  # mypy infers no default of a lambda
+            assert there, f"{text!r} is not there"
 
     return Step(f"see {', '.join(map(repr, texts))}", seen)
 
@@ -199,8 +199,8 @@ def see_no(*texts: str, limit_s: float = PATIENCE_S) -> Step:
 
     async def gone(stage: Stage) -> None:
         for text in texts:
-            away = await stage.until(lambda text=text: text not in stage.text, limit_s=limit_s)  # type: ignore[misc]
-            assert away, f"{text!r} is still there"  # noqa: S101
+            away = await stage.until(lambda text=text: text not in stage.text, limit_s=limit_s)  # type: ignore[misc]  # mypy infers no default of a lambda
+            assert away, f"{text!r} is still there"
 
     return Step(f"see no {', '.join(map(repr, texts))}", gone)
 
@@ -212,7 +212,7 @@ def expect(words: str, claim: Callable[[Any], bool], *, limit_s: float = PATIENC
 
 async def _expected(stage: Stage, claim: Callable[[Any], bool], limit_s: float) -> None:
     app: Any = stage.app
-    assert await stage.until(lambda: claim(app.state), limit_s=limit_s), "the state says otherwise"  # noqa: S101
+    assert await stage.until(lambda: claim(app.state), limit_s=limit_s), "the state says otherwise"
 
 
 def snapshot(name: str) -> Step:

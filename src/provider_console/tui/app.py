@@ -65,7 +65,7 @@ def _screen(mode: str) -> Callable[[], ConsoleScreen]:
     def made() -> ConsoleScreen:
         screen: ConsoleScreen = _module(mode).SCREEN()
         # It gets its styles as it is mounted; Textual would style all that is shown twice more, as after a new theme.
-        screen._css_update_count = screen.app._css_update_count  # noqa: SLF001
+        screen._css_update_count = screen.app._css_update_count  # noqa: SLF001 - nothing public says it
         return screen
 
     return made

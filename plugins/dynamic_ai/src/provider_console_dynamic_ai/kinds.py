@@ -44,11 +44,11 @@ class Chat(OperationKind):
             valid["maxTokens"] = int(valid["maxTokens"])
         return valid
 
-    def capabilities(self, payload: Payload) -> tuple[Capability, ...]:  # noqa: ARG002
+    def capabilities(self, payload: Payload) -> tuple[Capability, ...]:
         """Text generation."""
         return ("text_generation",)
 
-    def check(self, payload: Payload, result: Result) -> None:  # noqa: ARG002
+    def check(self, payload: Payload, result: Result) -> None:
         """Refuse an answer without text."""
         text = result.value.get("text")
         if not isinstance(text, str) or not text.strip():
@@ -77,7 +77,7 @@ class Embed(OperationKind):
             raise OperationInvalid(f"the texts have more than {MAX_TEXT:,} characters together", field="texts")
         return {**payload, "texts": list(texts)}
 
-    def capabilities(self, payload: Payload) -> tuple[Capability, ...]:  # noqa: ARG002
+    def capabilities(self, payload: Payload) -> tuple[Capability, ...]:
         """Embeddings."""
         return ("embeddings",)
 

@@ -158,7 +158,7 @@ class StoredHistory:
         await self._change("UPDATE usage_rollup_state SET pruned = max(pruned, ?)", (before,))
         gone = 0
         for table, condition in _PRUNED:
-            sql = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE at < ?{condition} LIMIT ?)"  # noqa: S608
+            sql = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE at < ?{condition} LIMIT ?)"  # noqa: S608 - names are ours, values are bound
             while deleted := await self._database.write(partial(_delete, sql, (before, PRUNE_ROWS))):
                 gone += deleted
                 await self._clock.sleep(PAUSE_S)
@@ -195,11 +195,11 @@ class StoredHistory:
         gone = 0
         for name in await self._database.read(lambda connection: rollups.names(connection, grain)):
             while True:
-                oldest = await self._first(f"SELECT min(at) FROM {table} WHERE provider = ?", (name,))  # noqa: S608
+                oldest = await self._first(f"SELECT min(at) FROM {table} WHERE provider = ?", (name,))  # noqa: S608 - names are ours, values are bound
                 if oldest is None or oldest >= before:
                     break
                 until = min(before, oldest + PRUNE_ROWS * GRAIN_S[grain])
-                sql = f"DELETE FROM {table} WHERE provider = ? AND at < ?"  # noqa: S608
+                sql = f"DELETE FROM {table} WHERE provider = ? AND at < ?"  # noqa: S608 - names are ours, values are bound
                 gone += await self._change(sql, (name, until))
                 await self._clock.sleep(PAUSE_S)
         return gone

@@ -12,7 +12,7 @@ from provider_console.adapters.sqlite import rollups
 from provider_console.adapters.sqlite.connection import transact
 
 
-def salvage_tables(old: sqlite3.Connection, new: sqlite3.Connection, aside: Path) -> str:  # noqa: ARG001
+def salvage_tables(old: sqlite3.Connection, new: sqlite3.Connection, aside: Path) -> str:  # noqa: ARG001 - that of the audit trail needs it
     """Copy every table's readable rows; rows that the new schema refuses are left behind."""
     old.text_factory = lambda raw: str(raw, "utf-8", "replace")
     saved = 0
@@ -31,7 +31,7 @@ def _copy(table: str, old: sqlite3.Connection, new: sqlite3.Connection) -> int:
     shared = ", ".join(column for column in columns if column in there)
     if not shared:
         return 0
-    insert = f"INSERT OR IGNORE INTO {table} ({shared}) VALUES ({', '.join('?' * (shared.count(',') + 1))})"  # noqa: S608
+    insert = f"INSERT OR IGNORE INTO {table} ({shared}) VALUES ({', '.join('?' * (shared.count(',') + 1))})"  # noqa: S608 - names are ours, values are bound
 
     def copy(connection: sqlite3.Connection) -> int:
         before = connection.total_changes
@@ -47,7 +47,7 @@ def _readable(table: str, columns: str, old: sqlite3.Connection) -> Iterator[tup
     for order in ("ASC", "DESC"):
         with contextlib.suppress(sqlite3.Error):
             for row in old.execute(
-                f"SELECT rowid, {columns} FROM {table} WHERE rowid > ? ORDER BY rowid {order}",  # noqa: S608
+                f"SELECT rowid, {columns} FROM {table} WHERE rowid > ? ORDER BY rowid {order}",  # noqa: S608 - names are ours, values are bound
                 (last,),
             ):
                 if order == "ASC":

@@ -33,7 +33,7 @@ class Trials:
     async def trial(self) -> Trial | None:
         """The trial under way."""
         found = await self._database.read(
-            lambda connection: connection.execute(f"SELECT {_COLUMNS} FROM config_trial").fetchone()  # noqa: S608
+            lambda connection: connection.execute(f"SELECT {_COLUMNS} FROM config_trial").fetchone()  # noqa: S608 - names are ours, values are bound
         )
         if found is None:
             return None

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 _ATTEMPTS: Final = f"INSERT INTO provider_usage_analytics ({values.ATTEMPT_COLUMNS})"
 # `moved`: the provider's check before it found another state.
 _CHECK: Final = (
-    f"INSERT INTO system_health_checks ({values.CHECK_COLUMNS}, moved) "  # noqa: S608
+    f"INSERT INTO system_health_checks ({values.CHECK_COLUMNS}, moved) "  # noqa: S608 - names are ours, values are bound
     f"VALUES ({values.placeholders(values.CHECK_COLUMNS)}, (SELECT state FROM system_health_checks "
     "WHERE provider = ?1 ORDER BY at DESC, id DESC LIMIT 1) IS NOT ?3)"
 )
@@ -51,7 +51,7 @@ _WHOLE_AFTER_BEGUN: Final = (
 )
 _END: Final = "UPDATE executions SET status = ?, provider = ?, elapsed_ms = ?, report = ? WHERE id = ?"
 _PROVIDER: Final = (
-    f"INSERT INTO providers ({values.PROVIDER_COLUMNS}) VALUES ({values.placeholders(values.PROVIDER_COLUMNS)})"  # noqa: S608
+    f"INSERT INTO providers ({values.PROVIDER_COLUMNS}) VALUES ({values.placeholders(values.PROVIDER_COLUMNS)})"  # noqa: S608 - names are ours, values are bound
 )
 _REMEMBER: Final = """
 INSERT INTO provider_memory (provider, enabled, described, described_at) VALUES (?, ?, ?, ?)
@@ -68,7 +68,7 @@ WITH RECURSIVE seen (name) AS (
 SELECT {values.CHECK_COLUMNS} FROM system_health_checks WHERE id IN (
   SELECT (SELECT id FROM system_health_checks WHERE provider = name ORDER BY at DESC, id DESC LIMIT 1) FROM seen
 )
-"""  # noqa: S608
+"""  # noqa: S608 - names are ours, values are bound
 
 FOLD_S: Final = 1.0
 FOLD_ROWS: Final = 5_000
@@ -181,13 +181,13 @@ class SqliteUsage(StoredHistory, Alerts, Trials):
     async def executions(self, *, limit: int = 50, before: str | None = None) -> Sequence[ExecutionRow]:
         """Newest first; `before` is the id of the last one on the page before."""
         condition, parameters = ("", ()) if before is None else ("WHERE id < ? ", (before,))
-        sql = f"SELECT {values.EXECUTION_COLUMNS} FROM executions {condition}ORDER BY id DESC LIMIT ?"  # noqa: S608
+        sql = f"SELECT {values.EXECUTION_COLUMNS} FROM executions {condition}ORDER BY id DESC LIMIT ?"  # noqa: S608 - names are ours, values are bound
         return [values.execution(row) for row in await self._fetch(sql, (*parameters, limit))]
 
     async def execution(self, execution_id: str) -> ExecutionRow | None:
         """One execution by its id."""
         found = await self._fetch(
-            f"SELECT {values.EXECUTION_COLUMNS} FROM executions WHERE id = ?",  # noqa: S608
+            f"SELECT {values.EXECUTION_COLUMNS} FROM executions WHERE id = ?",  # noqa: S608 - names are ours, values are bound
             (execution_id,),
         )
         return values.execution(found[0]) if found else None
@@ -317,7 +317,7 @@ class SqliteUsage(StoredHistory, Alerts, Trials):
 
     async def _revisions(self, condition: str, limit: int) -> list[Revision]:
         found = await self._fetch(
-            "SELECT id, at, author, reason, hash, text, valid FROM config_revisions "  # noqa: S608
+            "SELECT id, at, author, reason, hash, text, valid FROM config_revisions "  # noqa: S608 - names are ours, values are bound
             f"{condition}ORDER BY id DESC LIMIT ?",
             (limit,),
         )
@@ -332,7 +332,7 @@ class SqliteUsage(StoredHistory, Alerts, Trials):
         self, table: str, columns: str, provider: str | None, since: float, limit: int
     ) -> Sequence[tuple[Any, ...]]:
         condition, parameters = ("", ()) if provider is None else ("provider = ? AND ", (provider,))
-        sql = f"SELECT {columns} FROM {table} WHERE {condition}at >= ? ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608
+        sql = f"SELECT {columns} FROM {table} WHERE {condition}at >= ? ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608 - names are ours, values are bound
         return await self._fetch(sql, (*parameters, since, limit))
 
     async def _fetch(self, sql: str, parameters: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
