@@ -551,18 +551,18 @@ async def test_origins_reach_into_providers_and_lists(file: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "text", "expected"),
     [
-        ("PROVIDER_CONSOLE__NETWORK__PROXY", "", ""),
-        ("PROVIDER_CONSOLE__NETWORK__PROXY", "123", "123"),
-        ("PROVIDER_CONSOLE__NETWORK__PROXY", "true", "true"),
-        ("PROVIDER_CONSOLE__NETWORK__PROXY", '"quoted"', "quoted"),
-        ("PROVIDER_CONSOLE__NETWORK__PROXY", "a # b", "a # b"),
-        ("PROVIDER_CONSOLE__NETWORK__PROXY", "x\ny = 1", "x\ny = 1"),
+        ("PROVIDER_CONSOLE__NETWORK__CA_FILE", "", ""),
+        ("PROVIDER_CONSOLE__NETWORK__CA_FILE", "123", "123"),
+        ("PROVIDER_CONSOLE__NETWORK__CA_FILE", "true", "true"),
+        ("PROVIDER_CONSOLE__NETWORK__CA_FILE", '"quoted"', "quoted"),
+        ("PROVIDER_CONSOLE__NETWORK__CA_FILE", "a # b", "a # b"),
+        ("PROVIDER_CONSOLE__NETWORK__CA_FILE", "x\ny = 1", "x\ny = 1"),
     ],
 )
 async def test_a_text_from_the_environment_stays_as_it_is(file: Path, variable: str, text: str, expected: str) -> None:
     loaded = await store(file, environ={variable: text}).load(())
 
-    assert loaded.settings.network.proxy == expected
+    assert loaded.settings.network.ca_file == expected
 
 
 async def test_a_list_from_the_environment_is_written_as_in_the_file(file: Path) -> None:
