@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 from tests.tui.scene import NOW, check, provider
-from tests.tui.workflows import fleet
+from tests.tui.workflows import config, fleet
 from textual.app import App
 from textual.binding import Binding
 from textual.geometry import Region
@@ -392,3 +392,17 @@ async def test_every_action_of_a_mode_is_in_the_palette_and_in_the_help(mode: st
         public = {name.removeprefix("action_") for name in vars(type(screen)) if name.startswith("action_")}
         bound = {made.action.partition("(")[0].rpartition(".")[2] for made in own}
         assert public <= bound, "an action without a key"
+
+
+async def test_an_arrow_in_config_goes_where_it_points_and_stays_there() -> None:
+    app = config.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await app.action_mode("config")
+        await pilot.pause()
+        reached = []
+        for arrow in ("left", "left", "right", "right"):
+            await pilot.press(arrow)
+            reached.append(None if app.focused is None else app.focused.id)
+
+        assert reached == ["sections", "sections", "settings", "settings"]
