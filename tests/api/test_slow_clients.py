@@ -71,7 +71,8 @@ async def test_a_body_that_does_not_come_is_refused_with_a_problem(tmp_path: Pat
             "POST /api/provider-integration/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n"
             f"Content-Type: application/json\r\n{shown}\r\n"
         ).encode()
-        slow = [asyncio.ensure_future(dripped(it, head + b'{"operation": "', b"x")) for _ in range(5)]
+        # Who still sends while it is cut off may never read why: these have stopped in the middle.
+        slow = [asyncio.ensure_future(dripped(it, head + b'{"operation": "')) for _ in range(5)]
 
         assert (await it.get("/livez")).status_code == 200, "nobody else waits for them"
         for each in slow:
