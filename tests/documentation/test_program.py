@@ -20,6 +20,7 @@ from provider_console.console.views import AttemptView, ExecutionReport, Executi
 from provider_console.core import breaker
 from provider_console.core.alerts import QUANTITIES, SHIPPED
 from provider_console.core.classify import RULES
+from provider_console.engine import caller, fallback
 from provider_console.remote.address import address_of
 from provider_console.sandbox import KINDS, NAMES
 from provider_console.sdk import hooks
@@ -121,9 +122,13 @@ def test_every_status_of_an_execution_is_named():
 
 
 def test_every_reason_that_the_engine_gives_for_leaving_a_provider_is_explained():
-    source = (ROOT / "src/provider_console/engine/fallback.py").read_text("utf-8")
+    source = "".join(
+        (ROOT / f"src/provider_console/engine/{name}.py").read_text("utf-8") for name in ("caller", "fallback")
+    )
     given = set(re.findall(r'leave\([^)]*?"([a-z ]+)"\)', source)) | set(re.findall(r'return "([a-z ]+)"', source))
     given |= {
+        caller.DEADLINE,
+        fallback.NO_RETRY,
         breaker.NEEDS_KEY,
         breaker.QUOTA_USED,
         breaker.BREAKER_OPEN,

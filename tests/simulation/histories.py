@@ -610,7 +610,7 @@ _PLACES = (
     ("_pump", "in a stream"),
     ("_drive", "in a call"),
     ("task", "in a call"),
-    ("_try_lane", "in a delay"),
+    ("Fallback.run", "in a delay"),
     ("Executor.execute", "waiting for a reopening"),
 )
 

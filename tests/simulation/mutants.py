@@ -50,9 +50,9 @@ class Verdict:
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no look after the slot",
-        "engine/fallback.py",
-        "                if permit is None:\n                    return breaker.refusal(now) or BREAKER_OPEN\n",
-        "                if permit is None:\n                    permit = 0\n",
+        "engine/caller.py",
+        "            if permit is None:\n                return lane.breaker.refusal(now) or BREAKER_OPEN\n",
+        "            if permit is None:\n                permit = 0\n",
         named=True,
         seeds=(0,),
     ),
@@ -155,10 +155,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a slot leaked after an attempt that failed",
-        "engine/fallback.py",
-        "            finally:\n                slots.give()\n",
-        "            finally:\n                if not execution.attempts or execution.attempts[-1].failure is None:\n"
-        "                    slots.give()\n",
+        "engine/caller.py",
+        "        finally:\n            slots.give()\n",
+        "        finally:\n            if not execution.attempts or execution.attempts[-1].failure is None:\n"
+        "                slots.give()\n",
         seeds=(0,),
     ),
     Mutant(
@@ -171,8 +171,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "an attempt not recorded",
         "engine/recorder.py",
-        "            if attempt.ended:\n",
-        "            if attempt.ended and attempt.number != 2:\n",
+        "            if attempt.ended is not None:\n",
+        "            if attempt.ended is not None and attempt.number != 2:\n",
         seeds=(0,),
     ),
     Mutant(
@@ -254,14 +254,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "one attempt too many",
         "engine/fallback.py",
-        "        number = 0\n",
-        "        number = 0\n        stop = Stop(stop.provider, stop.place, stop.attempts + 1, stop.reserve_s)\n",
+        "            lane.budget.earn(execution.started)\n",
+        "            lane.budget.earn(execution.started)\n"
+        "            stop = Stop(stop.provider, stop.place, stop.attempts + 1, stop.reserve_s)\n",
         seeds=(0,),
     ),
     Mutant(
         "a provider that is off is called",
-        "engine/fallback.py",
-        '                if lane.retired or not lane.provider.enabled:\n                    return "disabled"\n',
+        "engine/caller.py",
+        '            if lane.retired or not lane.provider.enabled:\n                return "disabled"\n',
         "",
         seeds=(192,),
     ),

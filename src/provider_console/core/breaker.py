@@ -77,11 +77,10 @@ class Breaker:
     """Admits attempts and learns from their results.
 
     `refusal` and `state` only look (a hold whose time has passed is dropped on the way); `enter`, results and
-    probes move the state, and `on_change(old, new)` hears of every move. Times are monotonic seconds. `permit_s`
-    is how long a half-open attempt may keep the one permit.
+    probes move the state, and `on_change(old, new)` hears of every move. Times are monotonic seconds.
 
     Public to read: `held`, `held_until`, `not_before`, `suspended_until` (None where it is not so; a time
-    may have passed, `refusal` says what holds now), `openings` (k of the last opening), `opened_at`.
+    may have passed, `refusal` says what holds now), `openings` (k of the last opening), `opened_at`, `restricted`.
     """
 
     __slots__ = (
@@ -95,7 +94,6 @@ class Breaker:
         "_permit",
         "_permit_until",
         "_probe_failed",
-        "_restricted",
         "_rng",
         "_state",
         "_streak",
@@ -109,7 +107,7 @@ class Breaker:
         "not_before",
         "opened_at",
         "openings",
-        "permit_s",
+        "restricted",
         "suspended_until",
     )
 
@@ -118,11 +116,9 @@ class Breaker:
         *,
         rng: random.Random,
         failure_threshold: float = FAILURE_THRESHOLD,
-        permit_s: float = PERMIT_S,
         on_change: Callable[[BreakerState, BreakerState], None] | None = None,
     ) -> None:
         self.failure_threshold = failure_threshold
-        self.permit_s = permit_s
         self.held: Hold | None = None
         self.held_until: float | None = None
         self.not_before: float | None = None
@@ -132,8 +128,8 @@ class Breaker:
         self._rng = rng
         self._on_change = on_change
         self._state = _CLOSED
-        # True while anything but CLOSED could refuse: the one thing a healthy call looks at.
-        self._restricted = False
+        # True while anything could refuse: the one thing a healthy call looks at.
+        self.restricted = False
         self._open_until = -math.inf
         self._closed_at: float | None = None
         self._permit = NO_PERMIT
@@ -159,7 +155,7 @@ class Breaker:
 
     def refusal(self, now: float) -> str | None:
         """Why an attempt would not be admitted now, one of the constants of this module; None where it would."""
-        if not self._restricted:
+        if not self.restricted:
             return None
         if self.held is not None:
             if not _passed(self.held_until, now):
@@ -193,9 +189,12 @@ class Breaker:
 
     # -- entering and leaving
 
-    def enter(self, now: float) -> int | None:
-        """Begin an attempt: 0 while closed, a permit to hand to the result while half-open, None if not admitted."""
-        if not self._restricted:
+    def enter(self, now: float, permit_s: float = PERMIT_S) -> int | None:
+        """Begin an attempt: 0 while closed, a permit to hand to the result while half-open, None if not admitted.
+
+        `permit_s` is how long a half-open attempt may keep the one permit.
+        """
+        if not self.restricted:
             return NO_PERMIT
         if self.refusal(now) is not None:
             return None
@@ -206,16 +205,16 @@ class Breaker:
             self._half_open()
         self._last_permit += 1
         self._permit = self._last_permit
-        self._permit_until = now + self.permit_s
+        self._permit_until = now + permit_s
         return self._permit
 
-    def enter_panic(self, now: float) -> int:
+    def enter_panic(self, now: float, permit_s: float = PERMIT_S) -> int:
         """Begin the panic attempt on an open breaker; where it admits by now, as `enter`.
 
         Raises:
             ValueError: the provider is held, and nobody may call it.
         """
-        permit = self.enter(now)
+        permit = self.enter(now, permit_s)
         if permit is not None:
             return permit
         if self.held is not None and not _passed(self.held_until, now):
@@ -243,7 +242,7 @@ class Breaker:
                 self._close(now)
 
     def failed(
-        self, now: float, permit: int, *, operation: str, weight: float, retry_after_s: float | None = None
+        self, now: float, permit: int, operation: str, weight: float, retry_after_s: float | None = None
     ) -> None:
         """An attempt failed in a class that counts; a weight of 0 leaves no trace.
 
@@ -252,7 +251,15 @@ class Breaker:
         if weight <= 0.0:
             self.leave(permit)
         elif self._state is _CLOSED:
-            self._count(now, operation, weight)
+            if self._streak == 0:
+                self._streak_operation = operation
+                self._streak_shared = False
+            elif operation != self._streak_operation:
+                self._streak_shared = True
+            self._streak += 1
+            if now - self._decayed_at >= _DECAY_STEP_S:
+                self._decay(now)
+            self._bad += weight
             if self._streak_opens() or self._share_opens():
                 self._open(now, retry_after_s)
         elif self._judges(permit):
@@ -266,7 +273,7 @@ class Breaker:
             return False
         self._unknown.clear()
         self.suspended_until = now + SUSPENDED_S
-        self._restricted = True
+        self.restricted = True
         return True
 
     def probe_passed(self, now: float) -> None:  # noqa: ARG002 - every report of a fact carries its time
@@ -291,7 +298,7 @@ class Breaker:
             until = max(until, self.held_until)
         self.held = hold
         self.held_until = until
-        self._restricted = True
+        self.restricted = True
 
     def release(self) -> None:
         """The secret changed, the quota is back, or a probe proved it: the hold ends, the state stays."""
@@ -302,23 +309,12 @@ class Breaker:
         """Admit nothing before a time; an earlier one never shortens a later one."""
         if self.not_before is None or until > self.not_before:
             self.not_before = until
-            self._restricted = True
+            self.restricted = True
 
     # -- moving
 
     def _judges(self, permit: int) -> bool:
         return self._state is _HALF_OPEN and permit == self._permit and permit > NO_PERMIT
-
-    def _count(self, now: float, operation: str, weight: float) -> None:
-        if self._streak == 0:
-            self._streak_operation = operation
-            self._streak_shared = False
-        elif operation != self._streak_operation:
-            self._streak_shared = True
-        self._streak += 1
-        if now - self._decayed_at >= _DECAY_STEP_S:
-            self._decay(now)
-        self._bad += weight
 
     def _streak_opens(self) -> bool:
         # Five attempts of one operation prove as much about the operation as about the provider.
@@ -345,7 +341,7 @@ class Breaker:
         self.opened_at = now
         self._open_until = now + open_s
         self._permit = NO_PERMIT
-        self._restricted = True
+        self.restricted = True
         self._move(_OPEN)
 
     def _half_open(self) -> None:
@@ -372,7 +368,7 @@ class Breaker:
         # Called once everything admits: what has passed is forgotten, and the quick path is open again.
         self.not_before = None
         self.suspended_until = None
-        self._restricted = self._state is not _CLOSED
+        self.restricted = self._state is not _CLOSED
 
     def _move(self, new: BreakerState) -> None:
         old, self._state = self._state, new

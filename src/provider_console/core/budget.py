@@ -53,13 +53,14 @@ class TokenBucket:
 
     def level(self, now: float) -> float:
         """Tokens at the moment, 0 to `burst`."""
-        elapsed_s = now - self._at
+        tokens, elapsed_s = self._tokens, now - self._at
         if elapsed_s > 0.0:
-            self._tokens += elapsed_s * self.per_second
+            tokens += elapsed_s * self.per_second
             self._at = now
-        if self._tokens > self.burst:
-            self._tokens = self.burst
-        return self._tokens
+        if tokens > self.burst:
+            tokens = self.burst
+        self._tokens = tokens
+        return tokens
 
     def take(self, now: float) -> bool:
         """Take one token; False where there is none."""

@@ -105,9 +105,8 @@ def classify(error: BaseException, *, hooks: Sequence[Hook] = (), safe: Callable
     Raises:
         TypeError: the error is a cancellation or an exit, which must travel on and is never classified.
     """
-    # A driver that used a TaskGroup wraps its one failure; what counts is the failure.
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    if not isinstance(error, ProviderError):
+        error = _alone(error)
     if isinstance(error, ProviderError):
         found = _of_provider(error, hooks)
     elif isinstance(error, CancelledError) or not isinstance(error, Exception):
@@ -182,6 +181,13 @@ _TRANSPORT: Final[Mapping[str, _Verdict]] = {
     # An answer came; asking again brings the same one.
     "too_large": _Verdict(ErrorClass.BAD_RESULT),
 }
+
+
+def _alone(error: BaseException) -> BaseException:
+    # A driver that used a TaskGroup wraps its one failure; what counts is the failure.
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _of_sdk(error: Exception) -> Failure | None:
@@ -310,6 +316,9 @@ _STATUSES: Final[Mapping[int, ErrorClass]] = {
     # Unavailable for legal reasons: this provider may not, here; another one may.
     451: ErrorClass.PERMISSION,
     456: ErrorClass.QUOTA,
+    500: ErrorClass.SERVER_ERROR,
+    502: ErrorClass.SERVER_ERROR,
+    503: ErrorClass.SERVER_ERROR,
     504: ErrorClass.TIMEOUT,
     529: ErrorClass.RATE_LIMITED,
 }

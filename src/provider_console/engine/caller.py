@@ -1,4 +1,4 @@
-"""One attempt: a single call of a single provider, under one timer, recorded exactly once.
+"""One attempt: a single call of a single provider, in one of its slots, under one timer, recorded exactly once.
 
 What the provider answered is judged here: the figures, the breaker and the holds of its lane learn from it. What to do
 next is the executor's to decide.
@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from provider_console.console.events import AttemptEnded, AttemptStarted
+from provider_console.core.breaker import BREAKER_OPEN, NO_PERMIT
 from provider_console.core.classify import RULES, Failure
 from provider_console.core.ports import Clock, HttpFactory, SecretStore
 from provider_console.core.text import clean_content, clean_text
@@ -28,6 +29,13 @@ from provider_console.sdk.driver import Call
 from provider_console.sdk.errors import BadResult, ErrorClass, ProviderError, SdkError
 from provider_console.sdk.operation import Chunk, Operation, OperationKind, Result
 from provider_console.sdk.provider import Provider
+
+MIN_LEFT_S: Final = 0.2
+"""With less time than this left for a provider, asking it is pointless."""
+
+SLOT_WAIT_S: Final = 5.0
+
+DEADLINE: Final = "deadline"
 
 IDLE_S: Final = 20.0
 """How long a stream may pause after its first content."""
@@ -98,44 +106,71 @@ class Caller:
         self.timers = Timers(running)
 
     async def attempt(
-        self, execution: Execution, lane: Lane, attempt: Attempt, permit: int, full_s: float
-    ) -> Failure | None:
-        """Make one attempt, from its start for at most its timeout; None: the result is in the execution then.
+        self,
+        execution: Execution,
+        lane: Lane,
+        enter: Callable[[float, float], int | None],
+        number: int,
+        now: float,
+        latest_end: float,
+        full_s: float,
+        waited_s: float,
+    ) -> Failure | str | None:
+        """Make attempt `number`, for at most `full_s` and not beyond `latest_end`; `enter` is the breaker's.
 
-        `full_s` is what it would have been given without the deadline: one that is cut short by the deadline counts
-        nothing against the provider.
+        None: the result is in the execution. A word: nobody was called, for that reason.
 
         Raises:
             asyncio.CancelledError, and what the caller's own code raised that no provider is to blame for.
         """
-        execution.attempts.append(attempt)
-        if self._bus.listening:
-            self._bus.tell(_started, execution, attempt)
-        self.timers.watch(execution, attempt.started + attempt.timeout_s)
-        try:
-            if execution.work is not None:
-                result = await execution.work(ProviderHandle(self, lane, execution, attempt), attempt.number)
-            else:
-                result = await self._drive(lane, execution, execution.operation, attempt)
-            if execution.expired:
-                execution.settle()
+        slots = lane.slots
+        left_s = latest_end - now
+        if left_s < MIN_LEFT_S:
+            return DEADLINE
+        # Nobody waits for a free slot, and a closed breaker has nothing to say: neither is worth a call.
+        if slots.free:
+            slots.free -= 1
+        elif await slots.within(min(SLOT_WAIT_S, left_s / 4)):
             now = self._now()
-            attempt.duration_s = now - attempt.started
-            execution.result = result
-            execution.status = "ok"
-            execution.provider = attempt.provider
-            first_s = attempt.first_content_s
-            lane.answered(now, attempt.duration_s if first_s is None else first_s, permit)
-            return None
-        except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - the barrier; what must, travels on
-            return self._judge(error, execution, lane, attempt, permit, full_s)
+            left_s = latest_end - now
+        else:
+            return "slot"
+        permit: int | None = NO_PERMIT
+        try:
+            # While this call queued or slept, the provider may have gone down, begun to cool, or been switched off.
+            if left_s < MIN_LEFT_S:
+                return DEADLINE
+            if lane.retired or not lane.provider.enabled:
+                return "disabled"
+            permit = enter(now, full_s) if lane.breaker.restricted else NO_PERMIT
+            if permit is None:
+                return lane.breaker.refusal(now) or BREAKER_OPEN
+            attempt = Attempt(lane.provider.id, number, now, full_s if full_s < left_s else left_s, waited_s)
+            execution.attempts.append(attempt)
+            if self._bus.listening:
+                self._bus.tell(_started, execution, attempt)
+            self.timers.watch(execution, now + attempt.timeout_s)
+            try:
+                if execution.work is not None:
+                    result = await execution.work(ProviderHandle(self, lane, execution, attempt), number)
+                else:
+                    result = await self._drive(lane, execution, execution.operation, attempt)
+                if execution.expired:
+                    execution.settle()
+                attempt.ended = ended = self._now()
+                execution.result, execution.status, execution.provider = result, "ok", attempt.provider
+                first_s = attempt.first_content_s
+                lane.answered(ended, ended - now if first_s is None else first_s, permit)
+                return None
+            except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - the barrier; what must, travels on
+                return self._judge(error, execution, lane, attempt, permit, full_s)
+            finally:
+                if self._bus.listening:
+                    self._bus.tell(_ended, execution, attempt)
         finally:
-            execution.until = math.inf
+            slots.give()
             if permit:
                 lane.breaker.leave(permit)
-            attempt.ended = True
-            if self._bus.listening:
-                self._bus.tell(_ended, execution, attempt)
 
     # --- what a failure means ----------------------------------------------------------------------------------
 
@@ -147,9 +182,8 @@ class Caller:
         Raises:
             asyncio.CancelledError, and what the caller's own code raised that no provider is to blame for.
         """
-        now = self._now()
-        attempt.duration_s = now - attempt.started
-        late = execution.settle()
+        attempt.ended = now = self._now()
+        late = execution.expired and execution.settle()
         if execution.overruled() or (isinstance(error, CancelledError) and not late):
             attempt.cancelled = True
             if isinstance(error, CancelledError):
@@ -178,6 +212,8 @@ class Caller:
         attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight
         if lane.erred(now, failure, attempt, permit, execution.parent or execution.id):
             self._order_changed()
+        # After a success nothing follows that it could end; before the next attempt something may.
+        execution.until = math.inf
         return failure
 
     # --- the call itself ---------------------------------------------------------------------------------------

@@ -26,8 +26,9 @@ from provider_console.core.breaker import PERMIT_TAKEN
 from provider_console.core.decide import Choice
 from provider_console.core.ports import Clock, Ids
 from provider_console.engine.bus import Bus
+from provider_console.engine.caller import MIN_LEFT_S
 from provider_console.engine.course import Course, chart
-from provider_console.engine.fallback import MIN_LEFT_S, Fallback
+from provider_console.engine.fallback import Fallback
 from provider_console.engine.planner import Planner
 from provider_console.engine.recorder import Recorder
 from provider_console.engine.trace import Execution, Sink, Work
@@ -79,18 +80,18 @@ class Executor:
         if self._draining and parent is None:
             self.refuse_draining()
         now = self._now()
+        course = self._planner.course(operation, now)
+        identity, wall, deadline = self._ids.new(), self._wall(), now + course.bounds.deadline_s
         task: Any = asyncio.current_task(self._loop)
-        identity, wall, cancels = self._ids.new(), self._wall(), task.cancelling()
-        execution = Execution(identity, operation, now, wall, parent, work, sink, task=task, cancels=cancels)
-        self.running[execution.id] = execution
+        execution = Execution(
+            identity, operation, now, wall, parent, work, sink, deadline, course, task=task, cancels=task.cancelling()
+        )
+        self.running[identity] = execution
         try:
             self._fallback.budget.earn(now)
-            course = self._planner.course(operation, now)
-            execution.deadline = now + course.bounds.deadline_s
             if operation.wait and not course.plan:
-                course = await self._reopened(execution, course)
+                course = execution.course = await self._reopened(execution, course)
                 now = self._now()
-            execution.course = course
             if self._bus.listening:
                 self._bus.tell(_started, execution)
             if not course.plan:

@@ -6,7 +6,6 @@ awaits nothing but the call itself.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Mapping
 from typing import Final
@@ -19,19 +18,13 @@ from provider_console.core.classify import RULES, Failure
 from provider_console.core.ports import Clock
 from provider_console.core.settings import Limits
 from provider_console.engine.bus import Bus
-from provider_console.engine.caller import Caller
+from provider_console.engine.caller import MIN_LEFT_S, Caller
 from provider_console.engine.course import Course, Stop
 from provider_console.engine.hints import hint_for
 from provider_console.engine.lane import Lane
-from provider_console.engine.slots import Slots
 from provider_console.engine.trace import Attempt, Execution
 from provider_console.sdk.errors import ErrorClass
 from provider_console.sdk.operation import RetryPolicy
-
-MIN_LEFT_S: Final = 0.2
-"""With less time than this left for a provider, asking it is pointless."""
-
-SLOT_WAIT_S: Final = 5.0
 
 HURRY_ABOVE_S: Final = 2.0
 """A rate-limited provider is waited for up to this long while another one could answer now."""
@@ -53,7 +46,11 @@ REFUSALS: Final = frozenset(
 _INVALID: Final = ErrorClass.INVALID_REQUEST
 _RATE_LIMITED: Final = ErrorClass.RATE_LIMITED
 _REFUSED: Final = ErrorClass.CONTENT_REFUSED
+_TIMEOUT: Final = ErrorClass.TIMEOUT
 _TOO_LONG: Final = ErrorClass.CONTEXT_TOO_LONG
+
+NO_RETRY: Final = "no retry for class"
+"""Why the engine goes on from a provider that is not asked again after such a failure, be it the operation's or not."""
 
 
 class Fallback:
@@ -75,6 +72,7 @@ class Fallback:
 
     async def run(self, execution: Execution, course: Course, now: float) -> None:
         """Try the providers of a course in order; afterwards the execution is ok, or says why it is not."""
+        attempt = self._caller.attempt
         needs_more_than: int | None = None
         for stop in course.stops:
             name = stop.provider
@@ -88,76 +86,48 @@ class Fallback:
             if stop.place and lane.last_failed and not take_both(self.budget, lane.budget, now):
                 self.leave(execution, name, "budget")
                 continue
-            reason = await self._try_lane(execution, lane, stop, course, now)
-            if reason is None:
-                return
-            now = self._now()
+            lane.budget.earn(execution.started)
+            latest_end = execution.deadline - stop.reserve_s
+            number, waited_s, full_s = 1, 0.0, course.bounds.timeout_s
+            while True:
+                failure = await attempt(execution, lane, lane.breaker.enter, number, now, latest_end, full_s, waited_s)
+                if failure is None:
+                    return
+                if isinstance(failure, str):
+                    reason = failure
+                    break
+                next_s = self._delay(execution, lane, stop, course, number, failure)
+                if isinstance(next_s, str):
+                    reason = next_s
+                    break
+                if failure.error_class is _TIMEOUT:
+                    timeouts = sum(_failed_with(one, _TIMEOUT) for one in execution.attempts[-number:])
+                    full_s = attempt_timeout_s(course.bounds.timeout_s, timeouts)
+                await self._clock.sleep(next_s)
+                now = self._now()
+                number, waited_s = number + 1, next_s
             self.leave(execution, name, reason)
-            latest = execution.attempts[-1] if execution.attempts else None
-            if latest is None or latest.failure is None or latest.provider != name:
+            now = self._now()
+            # Whatever else it was left for says nothing against the operation.
+            if reason != NO_RETRY or isinstance(failure, str):
                 continue
-            if self._ends(execution, latest.failure, course.bounds):
+            if self._ends(execution, failure, course.bounds):
                 break
-            if latest.failure.error_class is _TOO_LONG:
+            if failure.error_class is _TOO_LONG:
                 needs_more_than = lane.provider.max_characters or 0
         self.conclude(execution)
 
-    # --- one provider ----------------------------------------------------------------------------------------
-
-    async def _try_lane(self, execution: Execution, lane: Lane, stop: Stop, course: Course, now: float) -> str | None:
-        """Every attempt at one provider; None once it succeeded, else why the engine goes on."""
-        slots, breaker = lane.slots, lane.breaker
-        latest_end = execution.deadline - stop.reserve_s
-        full_s = course.bounds.timeout_s
-        waited_s = 0.0
-        lane.budget.earn(execution.started)
-        number = 0
-        while number < stop.attempts:
-            number += 1
-            left_s = latest_end - now
-            if left_s < MIN_LEFT_S:
-                return "deadline"
-            if not slots.take():
-                if not await _queued(slots, left_s):
-                    return "slot"
-                now = self._now()
-                left_s = latest_end - now
-            try:
-                # While this call queued or slept, the provider may have gone down, begun to cool, or been switched off.
-                if left_s < MIN_LEFT_S:
-                    return "deadline"
-                if lane.retired or not lane.provider.enabled:
-                    return "disabled"
-                breaker.permit_s = full_s
-                permit = breaker.enter(now)
-                if permit is None:
-                    return breaker.refusal(now) or BREAKER_OPEN
-                attempt = Attempt(stop.provider, number, now, full_s if full_s < left_s else left_s, waited_s)
-                failure = await self._caller.attempt(execution, lane, attempt, permit, full_s)
-            finally:
-                slots.give()
-            if failure is None:
-                return None
-            next_s = self._delay(execution, lane, stop, course, number, failure)
-            if isinstance(next_s, str):
-                return next_s
-            waited_s = next_s
-            if failure.error_class is ErrorClass.TIMEOUT:
-                timeouts = sum(_failed_with(one, ErrorClass.TIMEOUT) for one in execution.attempts[-number:])
-                full_s = attempt_timeout_s(course.bounds.timeout_s, timeouts)
-            await self._clock.sleep(waited_s)
-            now = self._now()
-        return "attempts exhausted"
+    # --- after a failure -------------------------------------------------------------------------------------
 
     def _delay(
         self, execution: Execution, lane: Lane, stop: Stop, course: Course, number: int, failure: Failure
     ) -> float | str:
         """How long (s) to wait before the same provider is asked again after attempt `number`, or why it is not."""
         if execution.committed or not self._repeatable(execution, failure):
-            return "no retry for class"
+            return NO_RETRY
         retries = RULES[failure.error_class].retries
         if not failure.retryable or retries == 0 or not _wanted(execution.operation.policy, failure):
-            return "no retry for class"
+            return NO_RETRY
         if number == stop.attempts:
             return "attempts exhausted"
         if retries is not None:
@@ -217,27 +187,24 @@ class Fallback:
         if lane is None or not self._panic.take(now):
             self.conclude(execution)
             return
-        if not lane.slots.take():
+        if not lane.slots.free:
             self.leave(execution, lane.provider.id, "slot")
             self.conclude(execution)
             return
-        try:
-            permit = lane.breaker.enter_panic(now)
-            limit_s = min(bounds.timeout_s, execution.deadline - now)
-            attempt = Attempt(lane.provider.id, 1, now, limit_s, 0.0)
-            failure = await self._caller.attempt(execution, lane, attempt, permit, bounds.timeout_s)
-        finally:
-            lane.slots.give()
+        failure = await self._caller.attempt(
+            execution, lane, lane.breaker.enter_panic, 1, now, execution.deadline, bounds.timeout_s, 0.0
+        )
         if failure is None:
             return
-        self.leave(execution, lane.provider.id, "breaker")
-        self._ends(execution, failure, bounds)
+        if isinstance(failure, str):
+            self.leave(execution, lane.provider.id, failure)
+        else:
+            self.leave(execution, lane.provider.id, BREAKER_OPEN)
+            self._ends(execution, failure, bounds)
         self.conclude(execution)
 
     def _soonest(self, execution: Execution) -> Lane | None:
         """The open provider that will half-open first; never one that is held, cooling, suspended or off."""
-        if execution.decision is None:
-            return None
         waiting = [
             (out.candidate.reopens_at, out.candidate.provider.id)
             for out in execution.decision.excluded
@@ -262,8 +229,7 @@ class Fallback:
         """Say what to do next, and when it may be worth trying again."""
         now = self._now()
         lanes = {choice.candidate.provider.id for choice in execution.plan}
-        if execution.decision is not None:
-            lanes |= {out.candidate.provider.id for out in execution.decision.excluded if out.waiting}
+        lanes |= {out.candidate.provider.id for out in execution.decision.excluded if out.waiting}
         times = [lane.breaker.reopens_at(now) for name in lanes if (lane := self._lanes.get(name)) is not None]
         known = [at - now for at in times if at is not None]
         execution.retry_after_s = min(known) if known else None
@@ -272,16 +238,6 @@ class Fallback:
 
 def _left(at: float, execution_id: str, provider: str, reason: str) -> ProviderLeft:
     return ProviderLeft(at=at, execution_id=execution_id, provider=provider, reason=reason)
-
-
-async def _queued(slots: Slots, left_s: float) -> bool:
-    """Wait for a slot as long as makes sense with so much time left; whether it was given."""
-    try:
-        async with asyncio.timeout(min(SLOT_WAIT_S, left_s / 4)):
-            await slots.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 def _failed_with(attempt: Attempt, error_class: ErrorClass) -> bool:

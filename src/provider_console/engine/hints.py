@@ -85,7 +85,7 @@ def first_try(lane: Lane, state: HealthState, error_class: str | None) -> str | 
 
 def _nobody_called(execution: Execution) -> str:
     decision = execution.decision
-    if decision is None or not decision.excluded:
+    if not decision.excluded:
         return (
             "no provider is configured: add one to config.toml, store a credential with provider-console secrets set, "
             "or try provider-console demo"

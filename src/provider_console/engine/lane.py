@@ -156,7 +156,7 @@ class Lane:
         self.last_failed = False
         self.used_at = self.seen_at = now
         if self.up is not True:
-            self.traffic(now, ok=True)
+            self.hear(ok=True)
 
     def erred(self, now: float, failure: Failure, attempt: Attempt, permit: int, operation: str) -> bool:
         """A call that the engine made failed, on behalf of an operation: all that a success teaches, and the holds.
@@ -167,19 +167,22 @@ class Lane:
         self.last_error = failure.message
         error_class, weight = failure.error_class, attempt.weight
         # Its answer may ask to keep the provider, or one of its models, from being called for a while.
-        changed = self.obey(failure, now)
+        changed = False
+        if failure.retry_after_s or error_class in _HELD_BY:
+            changed = self.obey(failure, now)
         if error_class is _PERMISSION:
             self.leave_out(attempt.model, now)
             changed = True
         elif error_class is _UNKNOWN:
             changed = self.breaker.unknown_failure(now) or changed
         if weight > 0.0:
-            self._fresh.append((now, attempt.duration_s, weight, error_class))
+            self._fresh.append((now, now - attempt.started, weight, error_class))
             if RULES[error_class].breaker == "counts":
-                self.breaker.failed(
-                    now, permit, operation=operation, weight=weight, retry_after_s=failure.retry_after_s
-                )
-                self.traffic(now, ok=False)
+                self.breaker.failed(now, permit, operation, weight, failure.retry_after_s)
+                self.seen_at = now
+                # Failures of traffic alone never make it down: that takes a probe, or the breaker.
+                if self.up is not False:
+                    self.contradicted = True
         return changed
 
     def succeeded(self, now: float, latency_s: float) -> None:
@@ -201,14 +204,6 @@ class Lane:
                 self._stats.observe(at, ok=False, weight=weight, latency_s=duration_s if timed_out else None)
                 self._window.record(at, duration_s, ok=False, error_class=error_class.value)
         self._fresh.clear()
-
-    def traffic(self, now: float, *, ok: bool) -> None:
-        """A call stood in for a probe. Failures alone never make it down: that takes a probe, or the breaker."""
-        self.seen_at = now
-        if ok:
-            self.hear(ok=True)
-        elif self.up is not False:
-            self.contradicted = True
 
     def note_hold(self, now: float) -> None:
         """Keep when a hold began: the breaker is held by whoever calls, and does not know the time."""

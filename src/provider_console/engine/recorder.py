@@ -147,7 +147,7 @@ class Recorder:
             execution.begin_kept = True
             self._rows.append(_begun(execution))
         for attempt in execution.attempts[execution.attempts_kept :]:
-            if attempt.ended:
+            if attempt.ended is not None:
                 self._rows.append(execution.attempt_row(attempt))
                 execution.attempts_kept += 1
 

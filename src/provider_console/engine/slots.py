@@ -40,6 +40,15 @@ class Slots:
                 self._waiting.remove(turn)
             raise
 
+    async def within(self, limit_s: float) -> bool:
+        """Wait for a slot for at most so long; whether it was given."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await self.wait()
+        except TimeoutError:
+            return False
+        return True
+
     def give(self) -> None:
         """Give a slot back: to whoever waits longest, else it is free."""
         while self._waiting:

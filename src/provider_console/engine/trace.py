@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -36,8 +35,8 @@ class Attempt(msgspec.Struct, eq=False):
     started: float
     timeout_s: float
     delay_s: float
-    ended: bool = False
-    duration_s: float = 0.0
+    ended: float | None = None
+    """When it was over."""
     seeking: bool = False
     """It still waits for its credential: nobody has been called."""
     first_content_s: float | None = None
@@ -49,6 +48,11 @@ class Attempt(msgspec.Struct, eq=False):
     model: str | None = None
     units: Mapping[str, float] = MappingProxyType({})
     price: Cost | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """How long it took; 0 while it runs."""
+        return 0.0 if self.ended is None else self.ended - self.started
 
 
 class Execution(Timed, eq=False):
@@ -63,9 +67,9 @@ class Execution(Timed, eq=False):
     """The caller's own callable, while the execution runs."""
     sink: Sink | None
     """Where the content of a stream goes, while the execution runs."""
-    deadline: float = math.inf
-    course: Course | None = None
-    """None where it ended before anything was decided."""
+    deadline: float
+    course: Course
+    """What was decided when it began, or, where it waited for a provider, when one came back."""
     status: ExecutionStatus = "failed"
     result: Any = None
     provider: str | None = None
@@ -97,14 +101,14 @@ class Execution(Timed, eq=False):
         return [("id", self.id), ("status", self.status)]
 
     @property
-    def decision(self) -> Decision | None:
+    def decision(self) -> Decision:
         """What was decided for it."""
-        return None if self.course is None else self.course.decision
+        return self.course.decision
 
     @property
     def plan(self) -> tuple[Choice, ...]:
         """The providers to ask, in order."""
-        return () if self.course is None else self.course.plan
+        return self.course.plan
 
     def wall(self, moment: float) -> float:
         """The wall time of a monotonic moment of this execution, by the clock of its start."""
@@ -131,10 +135,10 @@ class Execution(Timed, eq=False):
             started_at=iso(self.started_wall),
             elapsed_ms=_ms(self.elapsed_s),
             provider=self.provider,
-            plan=() if course is None else course.entries,
+            plan=course.entries,
             attempts=tuple(self.attempt_view(attempt) for attempt in self.attempts),
             left=tuple(Left(provider=provider, reason=reason) for provider, reason in self.left),
-            excluded=() if course is None else course.left_out,
+            excluded=course.left_out,
             budget={"engine": round(self.budget_level, 1)},
             hint=self.hint,
             retry_after_ms=None if self.retry_after_s is None else _ms(self.retry_after_s),
@@ -181,7 +185,7 @@ class Execution(Timed, eq=False):
             parent=self.parent,
             request_id=self.operation.request_id,
             trace_parent=self.operation.trace_parent,
-            attempts=tuple(self.attempt_row(attempt) for attempt in self.attempts if attempt.ended),
+            attempts=tuple(self.attempt_row(attempt) for attempt in self.attempts if attempt.ended is not None),
         )
 
     def attempt_row(self, attempt: Attempt) -> AttemptRow:

@@ -69,7 +69,8 @@ class ProviderError(SdkError):
         resets_after_s: float | None = None,
         provider_specific: bool = False,
     ) -> None:
-        super().__init__(message)
+        # What `Exception` does with it, for half of the cost.
+        self.args = (message,)
         self.message = message
         self.error_class = error_class
         self.status = status

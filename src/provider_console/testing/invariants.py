@@ -17,8 +17,8 @@ from provider_console.core.backoff import attempt_timeout_s, ceiling_s
 from provider_console.core.breaker import PERMIT_TAKEN, BreakerState
 from provider_console.core.ports import AttemptRow
 from provider_console.core.settings import Limits, Settings, limits
+from provider_console.engine.caller import MIN_LEFT_S
 from provider_console.engine.engine import Engine
-from provider_console.engine.fallback import MIN_LEFT_S
 from provider_console.engine.lane import SLOTS, Lane
 from provider_console.engine.standing import lane_score
 from provider_console.engine.trace import Attempt, Execution
