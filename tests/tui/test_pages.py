@@ -46,6 +46,15 @@ def test_the_sentence_comes_from_coverage_and_not_from_counts() -> None:
     )
 
 
+def test_a_clock_that_was_put_back_makes_no_check_that_is_due_in_days() -> None:
+    state = replace(scene(), now=NOW - 3 * 86_400)
+
+    for width in (80, 120):
+        said = text(headline.headline(state, width, UNICODE))
+        assert "next" not in said
+        assert "checked" not in said
+
+
 def test_all_is_served_while_providers_are_down() -> None:
     assert "Everything is served. 3 of 5" in text(headline.headline(scene(coverage=COVERAGE[1:]), 120, UNICODE))
 

@@ -72,14 +72,17 @@ def _served(state: State) -> Line:
 
 def _moments(state: State, width: int) -> Line:
     health = state.health
+    last = None if health is None else wall(health.last_health_check)
+    if last is not None and last > state.now + 1:
+        # The clock was put back: until the engine is read again, neither moment means anything.
+        return ()
     due = None if health is None else wall(health.next_health_check)
     upcoming = "" if due is None or due - state.now < NEAR_S else duration((due - state.now) * 1000)
     if width < 100:
         return line(muted("next "), upcoming) if upcoming else ()
-    checked = None if health is None else wall(health.last_health_check)
     parts: list[Span | str] = []
-    if checked is not None:
-        counted = (ago(checked, state.now), muted(" ago")) if state.now - checked >= NEAR_S else ("just now",)
+    if last is not None:
+        counted = (ago(last, state.now), muted(" ago")) if state.now - last >= NEAR_S else ("just now",)
         parts += [muted("checked "), *counted]
     if upcoming:
         parts += [muted(" · next in " if parts else "next in "), upcoming]
