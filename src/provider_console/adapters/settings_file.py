@@ -118,6 +118,11 @@ def _stamp(status: os.stat_result) -> Stamp:
     return Stamp(status.st_ino, status.st_size, status.st_ctime_ns, status.st_mtime_ns)
 
 
+def gone(file: Path) -> SettingsInvalid:
+    """What is wrong where a file that was in force is there no more."""
+    return _unreadable(file, "is gone; put it back, or start the console again to begin without one")
+
+
 def _unreadable(file: Path, message: str) -> SettingsInvalid:
     return SettingsInvalid(str(file), [SettingsProblem(message=message)])
 

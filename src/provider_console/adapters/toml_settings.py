@@ -9,7 +9,16 @@ from typing import Final, Protocol
 
 from provider_console.adapters import toml_edit
 from provider_console.adapters.environment import split_key
-from provider_console.adapters.settings_file import Content, Lock, content_of, replaced, revision_of, stamp_of
+from provider_console.adapters.settings_file import (
+    Content,
+    Lock,
+    Stamp,
+    content_of,
+    gone,
+    replaced,
+    revision_of,
+    stamp_of,
+)
 from provider_console.adapters.settings_text import Surroundings, read
 from provider_console.adapters.settings_values import tables, values
 from provider_console.core.ports import (
@@ -72,7 +81,7 @@ class TomlSettings:
         self._seen: Content | None = None
 
     async def load(self, sections: Sequence[SettingsSection]) -> LoadedSettings:
-        """Read and validate file, environment and command line; no file means defaults.
+        """Read and validate file, environment and command line; no file means defaults, unless there was one before.
 
         A valid text whose hash is not the newest revision's is kept as one, by author `file`.
 
@@ -80,7 +89,11 @@ class TomlSettings:
             SettingsInvalid: it cannot be used; every problem is named.
         """
         content = await asyncio.to_thread(content_of, self._file)
+        # An accident must not take every provider away from a console that is at work.
+        lost = self._seen is not None and self._seen.data and content.stamp == Stamp()
         self._seen = content  # a text that is wrong is not read again until it changes
+        if lost:
+            raise gone(self._file)
         loaded = await asyncio.to_thread(self._read, content, sections, only_own=False)
         warning = await self._adopt(content)
         if warning is None:

@@ -113,6 +113,9 @@ class SettingsDesk:
         try:
             loaded = await self._store.load(self._sections)
         except SettingsInvalid as error:
+            if str(error) == self.problem:
+                # Said once: a file that cannot even be read is tried again at each look.
+                return
             self.problem = str(error)
             log.warning("the configuration cannot be used, the last good one stays in force: %s", self.problem)
             self._bus.publish(SettingsRejected(at=self._clock.wall(), problem=self.problem))

@@ -752,6 +752,21 @@ async def test_a_wrong_text_is_reported_once_until_it_changes(file: Path) -> Non
     assert await settings.changed()
 
 
+async def test_a_file_that_was_in_force_and_is_gone_is_a_problem_and_no_empty_configuration(file: Path) -> None:
+    settings = store(file)
+    write(file, "[engine]\nmax_retries = 2\n")
+    await settings.load(())
+    remove(file)
+
+    with pytest.raises(SettingsInvalid, match="is gone; put it back"):
+        await settings.load(())
+
+    assert not await settings.changed()
+    write(file, "[engine]\nmax_retries = 3\n")
+    assert await settings.changed()
+    assert (await settings.load(())).settings.engine.max_retries == 3
+
+
 async def test_an_edit_keeps_comments_and_order(file: Path) -> None:
     write(file, "# top\n[log]  # how much\nlevel = 'info' # for now\n\n# last\n[engine]\nmax_retries = 2\n")
 

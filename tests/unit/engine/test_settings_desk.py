@@ -58,6 +58,18 @@ def test_a_file_that_cannot_be_used_leaves_the_last_good_one_in_force_and_says_s
     play(history)
 
 
+def test_what_is_wrong_with_the_file_is_said_once_however_often_it_is_looked_at() -> None:
+    async def history() -> list[type]:
+        async with bench(provider("a"), text=THREE) as it:
+            events = _told(it)
+            it.settings.edit(BROKEN)
+            for _ in range(5):
+                await it.engine.desk.reload()
+            return [type(event) for event in events]
+
+    assert play(history) == [SettingsRejected]
+
+
 def test_a_file_mended_to_what_is_in_force_ends_the_complaint() -> None:
     async def history() -> list[str | None]:
         async with bench(provider("a"), text=THREE, background=True) as it:
