@@ -66,7 +66,7 @@ def test_messages_that_cannot_be_written_change_no_exit_code(home: Home) -> None
 
 
 @pytest.mark.parametrize("how", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("arguments", [(), ("health",)])
+@pytest.mark.parametrize("arguments", [(), ("config", "get", "log.level")])
 def test_closed_streams_change_nothing_else(home: Home, arguments: tuple[str, ...], how: str) -> None:
     finished = redirected(home, *arguments, how=how)
 
