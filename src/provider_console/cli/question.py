@@ -25,10 +25,11 @@ async def hidden(question: str) -> str:
     """What the person typed without its being shown, such as a key; the wait for it ends with Ctrl-C."""
     if sys.platform == "win32":
         return await asyncio.to_thread(getpass.getpass, question)
-    sys.stderr.write(question)
-    sys.stderr.flush()
     # Not `getpass` in a thread: that cannot be cancelled, and a program that was told to end waits for Enter.
     with _unseen():
+        # Only now: who sees the question may type.
+        sys.stderr.write(question)
+        sys.stderr.flush()
         return await _line()
 
 
