@@ -323,3 +323,10 @@ async def test_an_entry_can_be_read_before_it_is_on_the_screen() -> None:
         assert Entry("port", "Port", (), typed="8750").typed == "8750"
         assert Entry("kind", "Kind", (), typed="b", words=("a", "b")).typed == "b"
         assert Entry("text", "Text", (), typed="one\ntwo", rows=3).typed == "one\ntwo"
+
+
+async def test_control_and_c_name_the_key_that_leaves() -> None:
+    async with app().run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+c")
+        assert [each.message for each in pilot.app._notifications] == ["q leaves the console"]
+        assert pilot.app._exit is False

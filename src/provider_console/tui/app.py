@@ -329,6 +329,10 @@ class ConsoleApp(TypingAhead):
 
         self.push_screen(HelpScreen(self.screen))
 
+    def action_help_quit(self) -> None:
+        """Ctrl+C copies what is selected; who meant to leave hears how."""
+        self.notify("q leaves the console", markup=False)
+
     def action_doctor(self) -> None:
         """Look at everything once, and say what is wrong."""
         from provider_console.tui.screens.doctor import DoctorScreen
