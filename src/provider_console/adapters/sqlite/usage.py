@@ -40,7 +40,7 @@ _ATTEMPTS: Final = f"INSERT INTO provider_usage_analytics ({values.ATTEMPT_COLUM
 _CHECK: Final = (
     f"INSERT INTO system_health_checks ({values.CHECK_COLUMNS}, moved) "  # noqa: S608 - names are ours, values are bound
     f"VALUES ({values.placeholders(values.CHECK_COLUMNS)}, (SELECT state FROM system_health_checks "
-    "WHERE provider = ?1 ORDER BY at DESC, id DESC LIMIT 1) IS NOT ?3)"
+    "WHERE provider = ? ORDER BY at DESC, id DESC LIMIT 1) IS NOT ?)"
 )
 _BEGUN: Final = "INSERT INTO executions (id, kind, category, parent, at, owner)"
 # Begun and ended since the last write, as most are.
@@ -353,6 +353,7 @@ def _write(
     insert(connection, _WHOLE, whole, on_conflict=_WHOLE_AFTER_BEGUN)
     connection.executemany(_END, ended)
     insert(connection, _ATTEMPTS, attempts)
-    connection.executemany(_CHECK, checks)
+    # The provider and its state once more, for the state before; numbered marks want names in Python 3.12.
+    connection.executemany(_CHECK, [(*row, row[0], row[2]) for row in checks])
     for since, execution_id in absorbed:
         rollups.absorb(connection, since, execution_id)
