@@ -101,7 +101,8 @@ def _figures(state: State, width: int) -> Line:
         parts += [muted(f" in {minutes} succeeded · "), figure(figures.saved_by_fallback), muted(" saved by fallback")]
         return line(*parts)
     parts = [muted(f"Last {minutes}: "), f"{percent(figures.success_rate)} %", muted(" of ")]
-    parts += [figure(figures.executions), muted(" executions succeeded · "), figure(figures.saved_by_fallback)]
+    word = "execution" if figures.executions == 1 else "executions"
+    parts += [figure(figures.executions), muted(f" {word} succeeded · "), figure(figures.saved_by_fallback)]
     parts += [muted(" saved by fallback · median "), f"{seconds(figures.median_ms)} s"]
     if figures.cost is not None:
         parts += [muted(" · cost "), f"${figures.cost:,.2f}"]
