@@ -134,3 +134,16 @@ async def test_fifty_providers_that_are_checked_in_turn_are_all_read_every_ten_s
             clock.advance(0.2)
 
     assert 5 <= console.times("health") - before <= 7
+
+
+async def test_while_nothing_happens_figures_are_read_every_ten_seconds() -> None:
+    # They are of the last minutes; and that an engine elsewhere has gone would not be seen for half a minute.
+    console = FrozenConsole({"health": HEALTH})
+    async with pumped(console) as (told, clock):
+        await until(lambda: read(told, "figures"), clock)
+        begun, before = clock.wall(), console.times("figures")
+        while clock.wall() - begun < 60:
+            await asyncio.sleep(0.001)
+            clock.advance(0.2)
+
+    assert 5 <= console.times("figures") - before <= 7

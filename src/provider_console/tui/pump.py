@@ -39,6 +39,8 @@ SLOW_S: Final = 2.0
 """How often figures and coverage are read while things happen."""
 COVERAGE_S: Final = 30.0
 """How often coverage is read while nobody's state changes: who takes over may have become faster."""
+FIGURES_S: Final = 10.0
+"""How often figures are read whatever happens: they are of the last minutes, and an engine elsewhere may have gone."""
 FEW: Final = 20
 """So many changed providers are read one by one; more, by reading all of them."""
 READ_A_SECOND: Final = 1_000
@@ -87,6 +89,8 @@ class Pump:
         """When they are read again for the next check that is due (wall s)."""
         self._coverage_at = 0.0
         """When coverage is read whatever happens (wall s)."""
+        self._figures_at = 0.0
+        """Likewise figures (wall s)."""
         self._everything = True
         self._beside: dict[str, Callable[[], Awaitable[Any]]] = {
             "checks": self._recent_checks,
@@ -282,8 +286,12 @@ class Pump:
             fields["health"] = await self._all()
         if now >= self._coverage_at:
             self._wanted.add("coverage")
+        if now >= self._figures_at:
+            self._wanted.add("figures")
         if "coverage" in self._wanted:
             self._coverage_at = now + COVERAGE_S
+        if "figures" in self._wanted:
+            self._figures_at = now + FIGURES_S
         wanted, self._wanted = self._wanted, set()
         if wanted or fields:
             await self._say_with(wanted, fields)
