@@ -152,7 +152,8 @@ class ConsoleApp(TypingAhead):
             await self._workers_ended()
 
     async def _workers_ended(self) -> None:
-        # Textual cancels its workers when it ends and waits for none of them.
+        # Textual waits for none of its workers, and after a defect it does not even cancel them.
+        self.workers.cancel_all()
         await asyncio.gather(*(worker.wait() for worker in self.workers), return_exceptions=True)
 
     def on_mount(self) -> None:
