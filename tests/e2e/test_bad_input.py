@@ -113,7 +113,7 @@ def test_an_unknown_driver_is_told_with_the_nearest_one(home: Home) -> None:
 
     finished = home.run("health")
 
-    assert "unknown driver 'deepel'; did you mean 'deepl'?" in clean_stderr(finished)[-1]
+    assert "unknown driver 'deepel'; did you mean 'deepl'?" in "\n".join(clean_stderr(finished))
 
 
 def test_the_doctor_knows_of_an_unknown_driver(home: Home) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,16 +25,16 @@ HOURS: Final = 48
 """So that a day has one before it."""
 BUSIEST: Final = 3.0
 """Executions that begin at a provider in the busiest hour of a day; at night it is a quarter."""
-OF_THE_HOUR: Final = 24
-"""Executions that begin at a provider in the last hour, of which a trend is made."""
+OF_THE_HOUR: Final = 48
+"""Executions that begin at a provider in the last hour: each twelfth of it is a point of its trend, and some fail."""
 JUST_NOW: Final = 8
 """More of them in the minutes that the live figures look back."""
 JUST_NOW_S: Final = 240.0
 CHECK_S: Final = 300.0
 QUIET_S: Final = 600.0
 """Nothing failed just before it opened: whatever does, does it before somebody's eyes."""
-REACHED: Final = 0.15
-"""The share of failures that no other provider made good."""
+REACHED_EVERY: Final = 6
+"""One failure in so many was made good by no other provider; counted, for two days have no more than ten."""
 DELAY_MS: Final = 200.0
 TIMEOUT_MS: Final = 15_000.0
 
@@ -80,8 +81,11 @@ def past(now: float, rng: random.Random) -> Sequence[UsageRow]:
     """The rows of the days before `now` (wall seconds), oldest first."""
     players = [player for player in CAST if player.key != "missing"]
     attempts: list[AttemptRow] = []
+    failures = count(1)
     for at, player in sorted(_moments(players, now, rng), key=lambda moment: moment[0]):
-        attempts += _execution(player, players, at, rng=rng, calm=at > now - QUIET_S, number=len(attempts))
+        attempts += _execution(
+            player, players, at, rng=rng, calm=at > now - QUIET_S, number=len(attempts), failures=failures
+        )
     return [*attempts, *_outage(now), *_checks(players, now, rng)]
 
 
@@ -100,14 +104,21 @@ def _moments(players: Sequence[Player], now: float, rng: random.Random) -> Itera
 
 
 def _execution(
-    player: Player, players: Sequence[Player], at: float, *, rng: random.Random, calm: bool, number: int
+    player: Player,
+    players: Sequence[Player],
+    at: float,
+    *,
+    rng: random.Random,
+    calm: bool,
+    number: int,
+    failures: Iterator[int],
 ) -> Iterator[AttemptRow]:
     """One that was answered at once, saved by the next one, or not answered at all."""
     id_ = f"sandbox-past-{number:06}"
     if calm or rng.random() >= FAILING.get(player.id, RARELY):
         yield _answered(player, id_, at, rng)
         return
-    absorbed = rng.random() >= REACHED
+    absorbed = next(failures) % REACHED_EVERY != 0
     trouble = rng.choices(TROUBLES, [one.weight for one in TROUBLES])[0]
     yield replace(
         _attempt(player, id_, at, trouble.took_ms),
