@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.tui.activity_scene import ALERTS
 from tests.tui.scene import COVERAGE, DOWN, KEYLESS, NOW, PROVIDERS, SLOW, check, provider, scene
+from tests.tui.scene import health as health_of
 
 from provider_console.console.events import AlertFired, HealthChecked
 from provider_console.console.views import HealthState
@@ -25,6 +26,7 @@ from provider_console.tui.state import (
     State,
     Ticked,
     Unanswered,
+    may_wait,
     reduce,
     routine,
 )
@@ -330,3 +332,14 @@ def test_a_check_is_remembered_sixty_deep() -> None:
         state = reduce(state, HealthChecked(at=NOW, check=check("deepl", NOW + at)))
 
     assert len(state.checks["deepl"]) == 60
+
+
+def test_figures_and_routine_checks_wait_for_the_next_frame_and_nothing_else_does() -> None:
+    state = reduce(scene(WELL), Read(NOW, {"health": health_of(WELL)}))
+    down = (*WELL[:-1], provider(WELL[-1].name, HealthState.UNHEALTHY))
+    assert may_wait(Read(NOW, {"figures": state.figures}), state)
+    assert may_wait(Read(NOW, {"figures": state.figures, "health": health_of(WELL)}), state)
+    assert not may_wait(Read(NOW, {"figures": state.figures, "recent": ()}), state)
+    assert not may_wait(Read(NOW, {"health": health_of(down)}), state)
+    assert not may_wait(Read(NOW, {"health": health_of(WELL[:-1])}), state)
+    assert not may_wait(Read(NOW, {"figures": state.figures}), reduce(state, Unanswered(NOW)))

@@ -385,16 +385,16 @@ def reduce(state: State, change: Change) -> State:
 
 
 def may_wait(change: Change, state: State) -> bool:
-    """Whether the next second's frame is soon enough: what routine checks tell of providers that stay as they are."""
+    """Whether the next second's frame is soon enough: for figures, and for routine checks of providers."""
     known = state.providers
     views: Iterable[ProviderView] = ()
     if isinstance(change, ProvidersRead):
         views = change.providers
     elif isinstance(change, Read):
         health = change.fields.get("health")
-        if health is None or len(change.fields) > 1 or len(health.providers) != len(known):
+        if change.fields.keys() - {"health", "figures"} or (health and len(health.providers) != len(known)):
             return False
-        views = health.providers
+        views = health.providers if health else ()
     elif not isinstance(change, Checked):
         return False
     awaited = state.checking is not None or state.stale_since is not None or state.failure is not None
