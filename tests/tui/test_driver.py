@@ -13,7 +13,8 @@ def test_a_terminal_that_is_gone_ends_the_program_that_no_signal_told() -> None:
     with PseudoTerminal([sys.executable, "-m", "tests.tui.typed_ahead", "5"]) as terminal:
         terminal.until("Provider 004")
         terminal.hang_up()
-        assert terminal.process.wait(15) == 0
+        # 120 is Python's own: what its last flush found was a terminal that is gone.
+        assert terminal.process.wait(15) in (0, 120)
 
 
 @pytest.mark.parametrize("environ", [{}, {"COLUMNS": "60000", "LINES": "60000"}])
