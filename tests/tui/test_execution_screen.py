@@ -146,7 +146,6 @@ async def test_explain_opens_the_order_with_what_would_change_it() -> None:
         assert isinstance(running.screen, ExecutionScreen)
 
 
-@pytest.mark.limit(60)
 async def test_a_result_of_ten_megabytes_opens_at_its_end_within_bounds() -> None:
     huge = msgspec.structs.replace(SAVED, result={"text": "palabra españa 東京 " * 600_000})
     async with app().run_test(size=(120, 40)) as pilot:

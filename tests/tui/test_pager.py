@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+
+import pytest
 from textual import events
 from textual.app import App, ComposeResult
 
@@ -67,3 +71,17 @@ async def test_the_end_is_the_end_of_what_is_laid_out_later_unless_somebody_move
         assert pager.render_line(0).text.startswith("page 4980 ")
         await pilot.press("up")
         assert pager.render_line(0).text.startswith("page 4979 ")
+
+
+async def test_a_page_is_laid_out_to_its_end_on_a_machine_that_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A single timer that was late was left out, and the page ended in the middle.
+    looks = itertools.count()
+    async with Reading().run_test(size=(60, 20)) as pilot:
+        pager = pilot.app.query_one(Pager)
+        await pilot.pause()
+        monkeypatch.setattr("textual._time.get_time", lambda: time.monotonic() + min(next(looks), 20) * 0.01)
+        pager.show(lambda _width: (line(f"page {number}") for number in range(3_000)))
+        while not pager.is_laid:
+            await pilot.pause()
+
+        assert len(pager.lines) == 3_000

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.timer import Timer
 
 from provider_console.tui.ink import BLANK, Line
 from provider_console.tui.widgets.painted import Painted
@@ -17,7 +18,9 @@ from provider_console.tui.widgets.painted import Painted
 SLICE: Final = 100
 """Lines laid out at once: 10 ms of the slowest text."""
 BREATH_S: Final = 0.001
-"""Between them the loop turns to everything else; what is only called later would come before any key."""
+"""Between them the loop turns to everything else; what is only called later would come before any key.
+
+A beat and not a call for each: Textual leaves out a call that is late, and of a single one nothing would come."""
 
 
 class Pager(Painted, ScrollView, can_focus=True):
@@ -38,6 +41,7 @@ class Pager(Painted, ScrollView, can_focus=True):
         self._page = page
         self._lines: list[Line] = []
         self._rest: Iterator[Line] | None = None
+        self._beat: Timer | None = None
         self._to_end = False
 
     @property
@@ -61,16 +65,16 @@ class Pager(Painted, ScrollView, can_focus=True):
         self._lay()
 
     def _lay(self) -> None:
-        under_way = self._rest is not None
         self._lines, self._rest = [], iter(self._page(self.size.width))
         self._lay_on(int(self.scroll_y) + self.size.height + SLICE)
-        if self._rest is not None and not under_way:
-            self.set_timer(BREATH_S, self._lay_the_rest)
+        if self._rest is not None and self._beat is None:
+            self._beat = self.set_interval(BREATH_S, self._lay_the_rest)
 
     def _lay_the_rest(self) -> None:
         self._lay_on(SLICE)
-        if self._rest is not None:
-            self.set_timer(BREATH_S, self._lay_the_rest)
+        if self._rest is None and self._beat is not None:
+            self._beat.stop()
+            self._beat = None
 
     def _lay_on(self, most: int) -> None:
         if self._rest is None:
