@@ -125,5 +125,12 @@ class _Lasting:
             return act() or 0
         except OSError:
             gone, self._gone = self._gone, None
+            self._let_go()
             gone()
             return 0
+
+    def _let_go(self) -> None:
+        """Lose what was not taken: Python writes it once more at its end, fails again, and ends with 120."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._file.fileno())
+        os.close(nowhere)
