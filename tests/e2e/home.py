@@ -96,6 +96,24 @@ class Home:
         )
         return Finished(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
+    def run_unread(self, *arguments: str) -> Finished:
+        """Run one command whose reader has left already."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            ended = subprocess.run(
+                [str(PROGRAM), *arguments],
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=subprocess.PIPE,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        finally:
+            os.close(writing)
+        return Finished(ended.returncode, "", ended.stderr.decode())
+
     def interrupt(self, *arguments: str, once: Callable[[Running], bool]) -> Finished:
         """Run one command and press Ctrl-C as soon as `once` is true of it."""
         with self.started(*arguments) as running:

@@ -48,24 +48,28 @@ def test_a_file_where_the_home_should_be_is_named(home: Home) -> None:
     assert home.path.read_text("utf-8") == "in the way"
 
 
-def test_a_home_that_cannot_be_written_translates_nothing_without_a_trace(
-    served: Home, deepl_server: Server, tmp_path: Path
-) -> None:
-    # Root ignores the modes of files, so this is a mount that refuses; `unshare` gives it to this one command.
-    command = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+def mounted(home: Home, first: str, then: str, *places: Path) -> subprocess.CompletedProcess[str]:
+    """A translation in mounts of its own: words of a shell make them, and run it; `$0` is the home."""
     unshare = ["unshare", "--mount", "--map-root-user", "/bin/sh", "-c"]
-    possible = subprocess.run([*unshare, command, str(served.path), "true"], capture_output=True, check=False)
-    if shutil.which("unshare") is None or possible.returncode:
+    where = [str(home.path), *map(str, places)]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*unshare, first, *where], capture_output=True, check=False).returncode
+    ):
         pytest.skip("this machine allows no mount of one's own")
-
-    ended = subprocess.run(
-        [*unshare, command, str(served.path), str(PROGRAM), *HOUSE],
-        env=served.environ,
+    return subprocess.run(
+        [*unshare, f"{first}; {then}", *where, str(PROGRAM), *HOUSE],
+        env=home.environ,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_a_home_that_cannot_be_written_translates_nothing_without_a_trace(served: Home, deepl_server: Server) -> None:
+    # Root ignores the modes of files, so this is a mount that refuses; `unshare` gives it to this one command.
+    ended = mounted(served, 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"', 'exec "$@"')
 
     assert ended.returncode == 1, ended
     assert "Traceback" not in ended.stderr
@@ -95,21 +99,8 @@ def test_a_disk_without_any_room_is_said_to_be_full(used: Home, deepl_server: Se
     before = deepl_server.count("/v2/translate")
     full = 'mount -t tmpfs -o size=2m tmpfs "$0" && cp -r "$1/." "$0" && shift'
     fill = 'dd if=/dev/zero of="$0/fill" bs=4k 2>/dev/null; exec "$@"'
-    unshare = ["unshare", "--mount", "--map-root-user", "/bin/sh", "-c"]
-    possible = subprocess.run(
-        [*unshare, f"{full} && exec true", str(used.path), str(aside)], capture_output=True, check=False
-    )
-    if possible.returncode:
-        pytest.skip("this machine allows no mount of one's own")
 
-    ended = subprocess.run(
-        [*unshare, f"{full}; {fill}", str(used.path), str(aside), str(PROGRAM), *HOUSE],
-        env=used.environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = mounted(used, full, fill, aside)
 
     assert ended.returncode == 1, ended
     assert "audit.db cannot be used: the disk is full; free some space and try again" in ended.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -145,21 +144,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly(
     home: Home, deepl_server: Server, arguments: tuple[str, ...]
 ) -> None:
     home.configure(translation({"primary": deepl(deepl_server.base_url)}))
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        ended = subprocess.run(
-            [str(PROGRAM), *arguments],
-            env=home.environ,
-            stdout=writing,
-            stderr=subprocess.PIPE,
-            timeout=60,
-            check=False,
-        )
-    finally:
-        os.close(writing)
-
-    finished = Finished(ended.returncode, "", ended.stderr.decode())
+    finished = home.run_unread(*arguments)
     assert finished.code == 0, finished
     clean_stderr(finished)
     assert [row["status"] for row in home.executions()] == (["ok"] if arguments[0] == "execute" else [])
