@@ -154,8 +154,28 @@ SWITCH: Final = Workflow(
         snapshot("off-80x24-mono"),
     ],
 )
+PALETTE: Final = Workflow(
+    "the palette has each action in a row, with its key, and finds it by what it does",
+    [
+        OPEN,
+        press("ctrl+p"),
+        see("probe every provider", "who could serve what", "console-contrast"),
+        snapshot("palette-120x40-dark"),
+        press("escape"),
+        theme("console-light"),
+        resize(80, 24),
+        press("ctrl+p"),
+        see("Search"),
+        *(press(letter) for letter in "probe"),
+        see("probe every provider"),
+        see_no("what breaks"),
+        snapshot("palette-80x24-light"),
+        press("escape"),
+        expect("nothing was asked", lambda state: state.checking is None),
+    ],
+)
 ALL: Final = (
-    *((workflow, fleet.app) for workflow in (OUTAGE, THEMES, FIND, BREAKS, DETAIL)),
+    *((workflow, fleet.app) for workflow in (OUTAGE, THEMES, FIND, BREAKS, DETAIL, PALETTE)),
     (CHECK_ALL, lambda: fleet.app(fleet.console(check=fleet.never))),
     (SWITCH, lambda: fleet.app(fleet.console(set_provider_enabled=lambda *_args, **_named: None))),
 )

@@ -63,7 +63,11 @@ def secret_row(secret: SecretView, state: State, width: int, glyphs: Glyphs, *, 
         left(place, where, width=age - place - 6),
         right(age, _ago(secret.age_ms)),
         right(worked, _ago(secret.last_success_age_ms)),
-        left(users, muted(listed((state.name_of(each) for each in secret.used_by), most=3) or "nobody")),
+        left(
+            users,
+            muted(listed((state.name_of(each) for each in secret.used_by), most=3) or "nobody"),
+            width=width - users - 2,
+        ),
         width=width,
     )
 

@@ -118,7 +118,7 @@ class VendorScreen(Dialog[KnownCredential | None]):
                     ],
                     id="vendors",
                 )
-            yield Keys()
+            yield Keys(margin=0)
 
     def on_mount(self) -> None:
         """Choose with the keys."""

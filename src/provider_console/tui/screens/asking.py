@@ -39,7 +39,7 @@ class LineScreen(Dialog[str | None]):
             yield Lines(self._page, id="question")
             yield Input(self._text, max_length=LONGEST, compact=True, select_on_focus=False)
             yield Lines(self._wrong, id="wrong")
-            yield Keys()
+            yield Keys(margin=0)
 
     def on_mount(self) -> None:
         """Type into the field."""
@@ -83,7 +83,7 @@ class ChoiceScreen(Dialog[str | None]):
         with Sheet():
             yield Lines(self._page, id="question")
             yield Choices([_choice(key, words) for key, words in self._choices])
-            yield Keys()
+            yield Keys(margin=0)
 
     def on_mount(self) -> None:
         """Stand on what is chosen now."""

@@ -56,7 +56,7 @@ class ConfirmScreen(Dialog[bool]):
         """The question."""
         with Sheet():
             yield Lines(self._page, id="question")
-            yield Keys()
+            yield Keys(margin=0)
 
     def on_mount(self) -> None:
         """Offer the two answers."""
@@ -81,7 +81,7 @@ class CredentialScreen(Dialog[Secret | None]):
         with Sheet():
             yield Lines(self._page, id="question")
             yield Hidden()
-            yield Keys()
+            yield Keys(margin=0)
 
     def on_mount(self) -> None:
         """Type into the field."""
@@ -123,7 +123,7 @@ class SnoozeScreen(Dialog[float | None]):
             yield Choices([Choice(key, self._painted(words)) for key, words in snooze.CHOICES])
             yield Input(placeholder="like 90m, 2h or 3d", max_length=8, compact=True)
             yield Lines(id="wrong")
-            yield Keys()
+            yield Keys(margin=0)
 
     def _painted(self, words: str) -> Callable[[int, bool], Sequence[Line]]:
         return lambda _width, selected: [line("  ", Span(words, "head" if selected else "text", bold=selected))]

@@ -42,7 +42,7 @@ class HelpScreen(ModalScreen[None]):
         """The keys."""
         with Sheet():
             yield Lines(self._page, id="keys")
-            yield Keys()
+            yield Keys(margin=0)
 
     def on_mount(self) -> None:
         """Offer the way back."""

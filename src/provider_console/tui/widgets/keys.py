@@ -29,7 +29,7 @@ class Key(NamedTuple):
 
 
 class Keys(Painted):
-    """The keys, dropped from the right where there is no room."""
+    """The keys, dropped from the right where there is no room; `margin` in cells, None: that of a screen."""
 
     DEFAULT_CSS = "Keys { dock: bottom; height: 1; }"
 
@@ -40,8 +40,9 @@ class Keys(Painted):
             super().__init__()
             self.action = action
 
-    def __init__(self) -> None:
+    def __init__(self, *, margin: int | None = None) -> None:
         super().__init__()
+        self._margin = margin
         self._keys: Sequence[Key] = ()
         self._palette: Key | None = None
 
@@ -55,6 +56,7 @@ class Keys(Painted):
     def _placed(self) -> list[tuple[Cell, Key]]:
         width = self.size.width
         margin, gap = (1, 2) if width < 100 else (2, 3)
+        margin = margin if self._margin is None else self._margin
         keys = [key for key in self._keys if not key.last]
         last = [key for key in self._keys if key.last]
         palette = self._palette
