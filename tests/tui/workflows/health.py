@@ -160,6 +160,7 @@ PALETTE: Final = Workflow(
         OPEN,
         press("ctrl+p"),
         see("probe every provider", "who could serve what", "console-contrast"),
+        expect("nothing is asked by looking", lambda state: state.checking is None),
         snapshot("palette-120x40-dark"),
         press("escape"),
         theme("console-light"),
@@ -169,9 +170,8 @@ PALETTE: Final = Workflow(
         *(press(letter) for letter in "probe"),
         see("probe every provider"),
         see_no("what breaks"),
-        snapshot("palette-80x24-light"),
-        press("escape"),
         expect("nothing was asked", lambda state: state.checking is None),
+        snapshot("palette-80x24-light"),
     ],
 )
 ALL: Final = (
