@@ -9,7 +9,7 @@ import pytest
 
 from provider_console.core import unify
 from provider_console.sandbox import OllamaSandbox, OpenAISandbox, serve
-from provider_console.sdk import ProviderDescriptor, SdkError, TransportError
+from provider_console.sdk import Incomplete, ProviderDescriptor, SdkError, TransportError
 from provider_console.testing.fakes import FakeContext, FakeCredentials, Reply, WireDouble, reply
 from provider_console.testing.observation import GROUP, Plugin
 from provider_console_dynamic_ai import catalogue
@@ -167,12 +167,20 @@ async def test_a_broken_catalogue_is_an_error(broken: Reply) -> None:
         await Catalogues(_context(broken)).discover()
 
 
-async def test_a_catalogue_that_fails_keeps_its_last_good_answer() -> None:
-    context = _context(reply({"providers": [ACME]}), Reply(status=500))
-    source = Catalogues(context)
+async def test_a_catalogue_that_fails_keeps_its_last_good_answer_and_says_so() -> None:
+    source = Catalogues(_context(reply({"providers": [ACME]}), Reply(status=500)))
     first = await source.discover()
-    assert await source.discover() == first
-    assert "last good answer stays" in context.logged.messages[0]
+    with pytest.raises(Incomplete, match=r"HTTP 500; what it said before is used$") as caught:
+        await source.discover()
+    assert list(caught.value.found) == first
+
+
+async def test_a_catalogue_that_never_answered_does_not_hide_what_another_one_lists() -> None:
+    settings = _settings(catalogues=[{"url": URL}, {"url": f"{URL}2"}])
+    source = Catalogues(_context(Reply(status=500), reply({"providers": [ACME]}), settings=settings))
+    with pytest.raises(Incomplete, match=r"answered HTTP 500$") as caught:
+        await source.discover()
+    assert [one.id for one in caught.value.found] == ["acme"]
 
 
 async def test_a_catalogue_that_was_taken_out_of_the_settings_is_forgotten() -> None:

@@ -79,7 +79,7 @@ class BreakerChanged(Event, frozen=True, kw_only=True):
 
 
 class CatalogChanged(Event, frozen=True, kw_only=True):
-    """Discovery found another set of providers."""
+    """Discovery found another set of providers, or a source fails or answers again."""
 
     providers: tuple[str, ...]
     problems: tuple[str, ...] = ()

@@ -248,8 +248,17 @@ class ProviderView(View, frozen=True, kw_only=True):
     health: ProviderHealth
 
 
+class TroubleView(View, frozen=True, kw_only=True):
+    """A part of the console itself that does not work, in a sentence, and since when this console has known."""
+
+    subject: str
+    """`source NAME`, `plugin NAME`, `provider NAME` (configured, and nothing can be made of it), `task NAME`."""
+    what: str
+    since: str
+
+
 class SystemHealth(View, frozen=True, kw_only=True):
-    """The whole map in numbers, and every provider."""
+    """The whole map in numbers, and every provider. `troubles` are the console's own, the newest first."""
 
     overall_health: float
     healthy: int
@@ -263,6 +272,7 @@ class SystemHealth(View, frozen=True, kw_only=True):
     prober: bool
     providers: tuple[ProviderView, ...]
     notices: tuple[str, ...] = ()
+    troubles: tuple[TroubleView, ...] = ()
 
 
 class CheckView(View, frozen=True, kw_only=True):

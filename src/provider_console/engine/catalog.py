@@ -18,8 +18,9 @@ from provider_console.core.settings import Settings
 from provider_console.core.unify import unify
 from provider_console.engine.bus import Bus
 from provider_console.engine.lane import NAMELESS, Lane
+from provider_console.engine.troubles import SOURCES, Troubles
 from provider_console.sdk.driver import Call, Description, Driver
-from provider_console.sdk.errors import SdkError
+from provider_console.sdk.errors import Incomplete, SdkError
 from provider_console.sdk.provider import Provider, ProviderDescriptor
 from provider_console.sdk.source import Source
 from provider_console.sdk.table import ProviderTable
@@ -40,6 +41,8 @@ class Bringers(Protocol):
 
 
 Found = tuple[str, ProviderDescriptor]
+Problems = list[tuple[str, str]]
+"""What is wrong, each with what it is wrong with; empty where it is said elsewhere, of a provider's health for one."""
 
 
 class Catalog:
@@ -58,6 +61,7 @@ class Catalog:
         bus: Bus,
         on_change: Callable[[], None],
         on_breaker: Callable[[str, BreakerState, BreakerState], None],
+        troubles: Troubles,
     ) -> None:
         self.lanes: dict[str, Lane] = {}
         self.problems: tuple[str, ...] = ()
@@ -71,6 +75,7 @@ class Catalog:
         self._bus = bus
         self._on_change = on_change
         self._on_breaker = on_breaker
+        self._troubles = troubles
         self._last_good: dict[str, Sequence[ProviderDescriptor]] = {}
         self._last_memories: dict[str, Memory] = {}
         self._expires = clock.monotonic()
@@ -101,15 +106,16 @@ class Catalog:
         """Ask every source and build the map anew; figures and breakers of providers that stay are kept."""
         async with self._refreshing:
             settings = self._settings()
-            problems: list[str] = []
+            problems: Problems = []
             found = await self._discover(problems)
             memories = await self._memories(problems)
             providers = self._unify(found, problems)
             described = await self._describe(providers, memories, problems)
             if described:
                 providers = self._unify([*found, *described], [])
-            self.problems = tuple(problems)
-            self._settle([self._switched(provider, memories) for provider in providers], settings)
+            self.problems = tuple(words for _, words in problems)
+            other = self._troubles.note(SOURCES, {subject: words for subject, words in problems if subject})
+            self._settle([self._switched(provider, memories) for provider in providers], settings, told=other)
             await self.find_credentials()
             self._expires = self._clock.monotonic() + settings.health.cache_expiry / 1000
             try:
@@ -137,42 +143,50 @@ class Catalog:
         if lane.missing != before and not quietly:
             self._on_change()
 
-    async def _discover(self, problems: list[str]) -> list[Found]:
+    async def _discover(self, problems: Problems) -> list[Found]:
         sources = dict(self._plugins.sources)
         answers = await asyncio.gather(*(self._ask(name, source, problems) for name, source in sources.items()))
         return [(name, one) for name, answer in zip(sources, answers, strict=True) for one in answer]
 
-    async def _ask(self, name: str, source: Source, problems: list[str]) -> Sequence[ProviderDescriptor]:
+    async def _ask(self, name: str, source: Source, problems: Problems) -> Sequence[ProviderDescriptor]:
+        subject = f"source {name}"
         try:
             async with asyncio.timeout(DISCOVER_S):
                 answer = await source.discover()
             self._last_good[name] = _sound(answer)
         except TimeoutError:
-            problems.append(f"source {name} did not answer within {DISCOVER_S:.0f} s{self._instead(name)}")
+            problems.append((subject, f"{subject} did not answer within {DISCOVER_S:.0f} s{self._instead(name)}"))
+        except Incomplete as error:
+            self._last_good[name] = _sound(error.found)
+            problems.append((subject, f"{subject}: {error}"))
         except (SdkError, StoreUnavailable) as error:
-            problems.append(f"source {name}: {error}{self._instead(name)}")
+            problems.append((subject, f"{subject}: {error}{self._instead(name)}"))
         except (Exception, SystemExit) as error:
             log.exception("source %s failed", name)
-            problems.append(f"source {name} failed with {type(error).__name__}{self._instead(name)}")
+            problems.append((subject, f"{subject} failed with {type(error).__name__}{self._instead(name)}"))
         return self._last_good.get(name, ())
 
     def _instead(self, name: str) -> str:
         return "; its last answer is used" if name in self._last_good else ""
 
-    def _unify(self, found: Sequence[Found], problems: list[str]) -> list[Provider]:
+    def _unify(self, found: Sequence[Found], problems: Problems) -> list[Provider]:
         providers, wrong = unify(found, drivers=self._plugins.drivers)
-        problems.extend(problem.message for problem in wrong)
+        configured = {descriptor.id for _, descriptor in found if descriptor.configured}
+        problems.extend(
+            (f"provider {problem.provider}" if problem.provider in configured else "", problem.message)
+            for problem in wrong
+        )
         return [
             msgspec.structs.replace(provider, sources=tuple(s for s in provider.sources if s != ITSELF))
             for provider in providers
         ]
 
-    async def _memories(self, problems: list[str]) -> Mapping[str, Memory]:
+    async def _memories(self, problems: Problems) -> Mapping[str, Memory]:
         try:
             self._last_memories = dict(await self._store.memories())
         except StoreUnavailable as error:
             # Whoever was switched off stays off.
-            problems.append(f"what was remembered of providers cannot be read: {error}")
+            problems.append(("", f"what was remembered of providers cannot be read: {error}"))
         return self._last_memories
 
     def _switched(self, provider: Provider, memories: Mapping[str, Memory]) -> Provider:
@@ -227,7 +241,7 @@ class Catalog:
     # --- what providers say of themselves ----------------------------------------------------------------------
 
     async def _describe(
-        self, providers: Sequence[Provider], memories: Mapping[str, Memory], problems: list[str]
+        self, providers: Sequence[Provider], memories: Mapping[str, Memory], problems: Problems
     ) -> list[Found]:
         wanted = [
             provider
@@ -243,7 +257,7 @@ class Catalog:
             if answer is not None
         ]
 
-    async def _description(self, provider: Provider, memory: Memory | None, problems: list[str]) -> Description | None:
+    async def _description(self, provider: Provider, memory: Memory | None, problems: Problems) -> Description | None:
         """What a provider last said while that is fresh, else what it says now, else the stale answer."""
         known: Description | None = None
         if memory is not None and memory.described is not None and memory.described_at is not None:
@@ -276,15 +290,15 @@ class Catalog:
             log.info("%s did not describe itself: %s", provider.id, type(error).__name__)
             # Without its credential it could not; that it is missing is said of its health.
             if provider.credential is None or credential is not None:
-                problems.append(
-                    f"{provider.id} did not say what it can do; what is configured or was last known is used"
-                )
+                said_less = f"{provider.id} did not say what it can do; what is configured or was last known is used"
+                problems.append(("", said_less))
             return known
         return said
 
     # --- lanes -------------------------------------------------------------------------------------------------
 
-    def _settle(self, providers: Sequence[Provider], settings: Settings) -> None:
+    def _settle(self, providers: Sequence[Provider], settings: Settings, *, told: bool) -> None:
+        """Make the lanes of these providers; `told` where there is news of the sources in any case."""
         before = {name: lane.provider for name, lane in self.lanes.items()}
         fresh: dict[str, Lane] = {}
         for provider in providers:
@@ -308,9 +322,10 @@ class Catalog:
             lane.retired = fresh.get(name) is not lane
         self.lanes.clear()
         self.lanes.update(fresh)
-        if before != {name: lane.provider for name, lane in fresh.items()}:
+        if changed := before != {name: lane.provider for name, lane in fresh.items()}:
             self._on_change()
             log.info("%d providers are known: %s", len(fresh), ", ".join(sorted(fresh)[:20]))
+        if changed or told:
             self._bus.publish(
                 CatalogChanged(at=self._clock.wall(), providers=tuple(sorted(fresh)), problems=self.problems)
             )

@@ -63,6 +63,7 @@ from provider_console.engine.stored_checks import StoredChecks
 from provider_console.engine.token_desk import TokenDesk, Trusted
 from provider_console.engine.trace import Execution
 from provider_console.engine.trial_desk import Condition, TrialDesk
+from provider_console.engine.troubles import Troubles
 from provider_console.sdk.errors import ErrorClass
 
 log = logging.getLogger(__name__)
@@ -144,6 +145,7 @@ class Engine:
         window_s = parts.loaded.settings.health.performance_window / 1000
         self.recollection = Recollection(parts.clock, window_s=window_s)
         self.recorder = Recorder(parts.usage, clock=parts.clock, bus=self.bus, remember=self._remember)
+        self.troubles = Troubles(parts.clock)
         self.catalog = Catalog(
             plugins=parts.plugins,
             settings=self.settings,
@@ -155,6 +157,7 @@ class Engine:
             bus=self.bus,
             on_change=self._order_changed,
             on_breaker=self._breaker_moved,
+            troubles=self.troubles,
         )
         self.planner = Planner(self.catalog.lanes, self.desk.current, parts.plugins.rankers, parts.plugins.kinds)
         sorter = Sorter(parts.plugins.classify_hooks, parts.redact)

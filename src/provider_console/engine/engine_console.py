@@ -43,6 +43,7 @@ from provider_console.console.views import (
     SystemHealth,
     TokenView,
     TrendView,
+    TroubleView,
     VitalsView,
     Who,
     iso,
@@ -68,6 +69,7 @@ from provider_console.engine.setting_changes import diff_of
 from provider_console.engine.standing import category_medians
 from provider_console.engine.streams import stream
 from provider_console.engine.trace import Execution
+from provider_console.engine.troubles import PLUGINS, TASKS
 from provider_console.sdk.operation import Chunk, Operation, RetryPolicy
 from provider_console.sdk.provider import Provider
 from provider_console.sdk.secret import Secret
@@ -208,7 +210,19 @@ class EngineConsole:
             next_check=engine.prober.next_check_wall,
             probing=engine.prober.probing,
             notices=await self.notices(),
+            troubles=self._troubles(),
         )
+
+    def _troubles(self) -> Sequence[TroubleView]:
+        engine = self._engine
+        aside = {
+            f"plugin {view.name}": f"plugin {view.name} is put aside: {view.reason}"
+            for view in self._parts.plugins.views()
+            if view.state == "quarantined"
+        }
+        engine.troubles.note(PLUGINS, {subject: self._parts.redact(what) for subject, what in aside.items()})
+        engine.troubles.note(TASKS, {failure.partition(" failed")[0]: failure for failure in engine.lifecycle.failures})
+        return engine.troubles.views()
 
     async def notices(self) -> Sequence[str]:
         """See `Console.notices`."""

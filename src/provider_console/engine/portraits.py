@@ -16,6 +16,7 @@ from provider_console.console.views import (
     ProviderHealth,
     ProviderView,
     SystemHealth,
+    TroubleView,
     iso,
 )
 from provider_console.core.scoring import wilson
@@ -130,6 +131,7 @@ def system_health(
     next_check: float | None,
     probing: bool,
     notices: Iterable[str],
+    troubles: Iterable[TroubleView],
 ) -> SystemHealth:
     """The whole map in numbers; held providers count as unhealthy, unknown ones count nowhere."""
     counts = {state: sum(view.health.state is state for view in views) for state in HealthState}
@@ -148,6 +150,7 @@ def system_health(
         prober=probing,
         providers=tuple(sort_views(views, "state")),
         notices=tuple(notices),
+        troubles=tuple(troubles),
     )
 
 

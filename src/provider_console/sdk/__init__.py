@@ -8,6 +8,7 @@ from provider_console.sdk.driver import Call, CredentialNeed, Description, Drive
 from provider_console.sdk.errors import (
     BadResult,
     ErrorClass,
+    Incomplete,
     OperationInvalid,
     ProviderError,
     SdkError,
@@ -55,6 +56,7 @@ __all__ = [
     "HttpClient",
     "HttpResponse",
     "HttpStream",
+    "Incomplete",
     "Network",
     "Operation",
     "OperationInvalid",

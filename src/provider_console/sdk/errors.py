@@ -4,6 +4,7 @@ SdkError
 ├── ProviderError      the provider answered, and the answer is no
 ├── TransportError     no usable answer arrived
 ├── BadResult          an answer arrived and cannot be used
+├── Incomplete         a source found some of its providers, and could not look for others
 └── OperationInvalid   the payload does not fit the operation's fields
 """
 
@@ -14,7 +15,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provider_console.sdk.http import HttpResponse
+    from provider_console.sdk.provider import ProviderDescriptor
 
 
 class ErrorClass(StrEnum):
@@ -130,6 +134,18 @@ class BadResult(SdkError):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+class Incomplete(SdkError):
+    """A source could look in some of its places only; `found` is all that it knows, old answers among it.
+
+    The message says what is missing and why.
+    """
+
+    def __init__(self, message: str, *, found: Sequence[ProviderDescriptor]) -> None:
+        super().__init__(message)
+        self.message = message
+        self.found = tuple(found)
 
 
 class OperationInvalid(SdkError):

@@ -23,5 +23,6 @@ class Source(Protocol):
 
         Raises:
             SdkError: it cannot look at the moment; the last good answer is kept and the reason shown.
+            Incomplete: it can look in some of its places; what it found counts and the reason is shown.
         """
         ...

@@ -156,10 +156,12 @@ def plain(content: Line) -> str:
 
 
 def wrap(content: Line, cells: int, *, limit: int = 1_000) -> list[Line]:
-    """A line broken at spaces into lines of at most `cells` cells; at most `limit` of them.
+    """A line broken at spaces into lines of at most `cells` cells; of more than `limit` the last one ends with `…`.
 
     >>> [plain(part) for part in wrap(line("La casa ", strong("es roja"), "."), 9)]
     ['La casa', 'es roja.']
+    >>> [plain(part) for part in wrap(line("La casa es roja."), 9, limit=1)]
+    ['La casa …']
     """
     cells = max(1, cells)
     lines: list[Line] = []
@@ -171,18 +173,23 @@ def wrap(content: Line, cells: int, *, limit: int = 1_000) -> list[Line]:
             lines.append(_stripped(current))
             current, used = [], 0
             if len(lines) >= limit:
-                return lines
+                return _broken_off(lines, cells)
         while cell_len(word.text.rstrip()) > cells:
             piece = set_cell_size(word.text, cells).rstrip() or word.text[:1]
             lines.append((word._replace(text=piece),))
             word = word._replace(text=word.text[len(piece) :])
             if len(lines) >= limit:
-                return lines
+                return _broken_off(lines, cells)
         current.append(word)
         used += cell_len(word.text)
     if current:
         lines.append(_stripped(current))
     return lines
+
+
+def _broken_off(lines: list[Line], cells: int) -> list[Line]:
+    *before, last = lines
+    return [*before, cut((*last, last[-1]._replace(text=" …")), cells)]
 
 
 def _words(content: Line) -> Iterable[Span]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         SurveyView,
         SystemHealth,
         TrendView,
+        TroubleView,
         Who,
     )
 
@@ -394,11 +395,17 @@ def may_wait(change: Change, state: State) -> bool:
         health = change.fields.get("health")
         if change.fields.keys() - {"health", "figures"} or (health and len(health.providers) != len(known)):
             return False
+        if health and health.troubles != _troubles(state):
+            return False
         views = health.providers if health else ()
     elif not isinstance(change, Checked):
         return False
     awaited = state.checking is not None or state.stale_since is not None or state.failure is not None
     return not awaited and all(view.id in known and known[view.id].health.state == view.health.state for view in views)
+
+
+def _troubles(state: State) -> tuple[TroubleView, ...]:
+    return () if state.health is None else state.health.troubles
 
 
 def routine(before: State, after: State) -> bool:
@@ -414,6 +421,7 @@ def routine(before: State, after: State) -> bool:
     known = after.providers
     return (
         newer == after
+        and _troubles(before) == _troubles(after)
         and before.providers.keys() == known.keys()
         and all(view.health.state == known[name].health.state for name, view in before.providers.items())
     )
@@ -654,7 +662,9 @@ def _taken_back(event: events.SettingsTakenBack, state: State) -> State:
 
 @_apply.register
 def _catalog(event: events.CatalogChanged, state: State) -> State:
-    return _happened(state, Happening(event.at, "console", "console", f"{len(event.providers)} providers found"))
+    words = " · ".join((f"{len(event.providers)} providers found", *event.problems))
+    mark = HealthState.DEGRADED if event.problems else ""
+    return _happened(state, Happening(event.at, "console", "console", words, mark))
 
 
 @_apply.register

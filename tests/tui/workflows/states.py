@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+import msgspec
 from tests.tui.workflows import fleet
 from textual.app import App
 
 from provider_console.console import events
-from provider_console.console.views import Who
+from provider_console.console.views import TroubleView, Who, iso
 from provider_console.testing.frozen import MOMENT
 from provider_console.testing.operator import select, tell
 from provider_console.testing.workflow import Workflow, expect, press, resize, see, see_no, snapshot, theme
-from provider_console.tui.state import Unanswered
+from provider_console.tui.state import Read, Unanswered
 
 OPENING: Final = Workflow(
     "the names stand there before anything is known",
@@ -65,6 +66,21 @@ NARROW: Final = Workflow(
         see("DeepL  ● healthy"),
     ],
 )
+FAILING: Final = Workflow(
+    "a source that fails is said with its time and the way on, and no longer once it answers",
+    [
+        see("since 09:11", "dynamic_ai_catalogue", "and 1 more   D doctor", "down 2 m"),
+        expect("the newest stands first", lambda state: state.health.troubles[0].subject.startswith("source")),
+        snapshot("states-source-120x40-dark"),
+        resize(80, 24),
+        see("since 09:11", "and 1 more   D doctor"),
+        theme("console-mono"),
+        expect("both are known", lambda state: len(state.health.troubles) == 2),
+        snapshot("states-source-80x24-mono"),
+        tell(Read(MOMENT, {"health": fleet.health()})),
+        see_no("since 09:11", "D doctor"),
+    ],
+)
 ASCII: Final = Workflow(
     "every state has its word and its own mark in ASCII",
     [
@@ -97,10 +113,26 @@ def _held() -> App[Any]:
     return fleet.app(fleet.console(whoami=who))
 
 
+def _troubled() -> App[Any]:
+    troubles = (
+        TroubleView(
+            subject="source dynamic_ai_catalogue",
+            what="source dynamic_ai_catalogue: the catalogue https://platform.example/api/providers answered HTTP 503; "
+            "what it said before is used",
+            since=iso(MOMENT - 17_471),
+        ),
+        TroubleView(
+            subject="plugin weather", what="plugin weather is put aside: it raised", since=iso(MOMENT - 90_000)
+        ),
+    )
+    return fleet.app(fleet.console(health=msgspec.structs.replace(fleet.health(), troubles=troubles)))
+
+
 ALL: Final = (
     (OPENING, _opening),
     (STALE, fleet.app),
     (BROKEN, fleet.app),
+    (FAILING, _troubled),
     (NARROW, fleet.app),
     (ASCII, lambda: fleet.app(glyphs="ascii", theme="console-mono")),
     (ROLE, _held),

@@ -12,9 +12,10 @@ from tests.unit.engine.workbench import ListSource, ScriptedDriver, bench, chat,
 from provider_console.adapters.memory import MemoryDisk
 from provider_console.console.errors import OperationFailed
 from provider_console.console.events import CatalogChanged
+from provider_console.console.views import PluginView, iso
 from provider_console.core.breaker import Hold
 from provider_console.engine.lane import NAMELESS
-from provider_console.sdk import Description, ErrorClass, ProviderDescriptor, SdkError, Secret
+from provider_console.sdk import Description, ErrorClass, Incomplete, ProviderDescriptor, SdkError, Secret
 
 
 def describing() -> ScriptedDriver:
@@ -119,6 +120,53 @@ def test_a_change_is_told_with_the_problems_of_this_very_look() -> None:
     event = play(history)
     assert event.providers == ("a", "b")
     assert event.problems == ("source found: closed; its last answer is used",)
+
+
+def test_a_source_that_fails_is_a_trouble_since_then_until_it_answers_and_both_are_told() -> None:
+    async def history() -> tuple[Any, ...]:
+        found = ListSource()
+        async with bench(provider("a"), sources={"found": found}) as it:
+            events: list[Any] = []
+            it.engine.bus.tap(events.append)
+            found.failure = SdkError("closed")
+            await it.engine.catalog.refresh()
+            began = it.clock.wall()
+            await it.clock.sleep(400.0)
+            found.failure = SdkError("still closed")
+            await it.engine.catalog.refresh()
+            (trouble,) = (await it.console.health()).troubles
+            assert (trouble.subject, trouble.since) == ("source found", iso(began))
+            told = len(events)
+            found.failure = None
+            await it.engine.catalog.refresh()
+            assert (await it.console.health()).troubles == ()
+            return trouble.what, told, len(events)
+
+    assert play(history) == ("source found: still closed; its last answer is used", 1, 2)
+
+
+def test_what_a_source_found_counts_where_it_could_look_in_some_places_only() -> None:
+    async def history() -> tuple[list[str], tuple[str, ...]]:
+        found = ListSource()
+        async with bench(provider("a"), sources={"found": found}) as it:
+            found.failure = Incomplete("one list is closed", found=[ProviderDescriptor(id="b", driver="scripted")])
+            await it.engine.catalog.refresh()
+            return sorted(it.lanes), it.engine.catalog.problems
+
+    assert play(history) == (["a", "b"], ("source found: one list is closed",))
+
+
+def test_a_configured_provider_that_cannot_be_made_and_a_plugin_put_aside_are_troubles_and_a_found_one_is_not() -> None:
+    async def history() -> list[str]:
+        found = ListSource(ProviderDescriptor(id="found", driver="nobodys"))
+        slip = ProviderDescriptor(id="slip", driver="scriptd", configured=True)
+        async with bench(slip, sources={"found": found}) as it:
+            it.plugins.quarantined = (
+                PluginView(name="broken", package="broken", version="1", state="quarantined", reason="it raised"),
+            )
+            return sorted(trouble.subject for trouble in (await it.console.health()).troubles)
+
+    assert play(history) == ["plugin broken", "provider slip"]
 
 
 # --- what providers say of themselves ------------------------------------------------------------------------------

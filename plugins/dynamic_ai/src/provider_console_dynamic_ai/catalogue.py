@@ -13,6 +13,7 @@ from provider_console.sdk import (
     BadResult,
     CredentialName,
     DisplayName,
+    Incomplete,
     Network,
     PluginContext,
     ProviderDescriptor,
@@ -89,28 +90,36 @@ class Catalogues(Source):
         """All catalogues together; one that fails keeps its last good answer.
 
         Raises:
-            SdkError: a catalogue failed and there is nothing to show instead.
+            Incomplete: a catalogue failed; what the others say and what it last said is there.
+            SdkError: every catalogue failed, and none has said anything before.
         """
         settings = section(self._context)
         self._last_good = {key: value for key, value in self._last_good.items() if key in settings.catalogues}
         async with asyncio.TaskGroup() as group:
             tasks = {catalogue: group.create_task(self._outcome(catalogue)) for catalogue in settings.catalogues}
         found: dict[str, ProviderDescriptor] = {}
+        failures: list[SdkError] = []
+        missing: list[str] = []
         for catalogue, task in tasks.items():
             outcome = task.result()
             if isinstance(outcome, SdkError):
-                if catalogue not in self._last_good:
-                    raise outcome
-                self._context.logger.warning("%s; its last good answer stays", outcome)
-                outcome = self._last_good[catalogue]
-            self._last_good[catalogue] = outcome
-            for descriptor in outcome:
+                failures.append(outcome)
+                old = "; what it said before is used" if catalogue in self._last_good else ""
+                missing.append(f"{outcome}{old}")
+            else:
+                self._last_good[catalogue] = outcome
+            for descriptor in self._last_good.get(catalogue, ()):
                 # The first catalogue that lists a provider describes it.
                 found.setdefault(descriptor.id, descriptor)
-        return [
+        if failures and not self._last_good:
+            raise failures[0]
+        descriptors = [
             _described(descriptor) if {key, ALIASES.get(key)} & settings.providers.keys() else descriptor
             for key, descriptor in sorted(found.items())
         ]
+        if missing:
+            raise Incomplete("; ".join(missing), found=descriptors)
+        return descriptors
 
     async def _outcome(self, catalogue: Catalogue) -> list[ProviderDescriptor] | SdkError:
         try:

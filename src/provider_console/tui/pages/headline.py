@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
+from provider_console.console.words import clean_text
 from provider_console.tui.glyphs import Glyphs
-from provider_console.tui.ink import Line, Span, faint, head, key, left, line, muted, right, row, wrap
+from provider_console.tui.ink import Line, Span, faint, head, key, left, line, muted, right, row, width_of, wrap
 from provider_console.tui.pages.health import TROUBLED, heard_of, settled
 from provider_console.tui.pages.progress import progress, shown_checking
-from provider_console.tui.pages.words import MISSING, ago, duration, figure, pair, percent, plural, seconds, wall
+from provider_console.tui.pages.words import (
+    MISSING,
+    ago,
+    duration,
+    figure,
+    moment,
+    pair,
+    percent,
+    plural,
+    seconds,
+    wall,
+)
 from provider_console.tui.state import State
 
 NEAR_S: Final = 5.0
@@ -39,7 +51,28 @@ def headline(state: State, width: int, glyphs: Glyphs) -> list[Line]:
     if checking is not None:
         done = checking.total - len(checking.waiting)
         figures = progress(done, checking.total, state.now - checking.started, width, margin, glyphs)
-    return [row(left(margin, *sentence), right(width - margin, *_moments(state, width)), width=width), figures]
+    return [
+        row(left(margin, *sentence), right(width - margin, *_moments(state, width)), width=width),
+        figures,
+        *_troubles(state, width, margin, glyphs),
+    ]
+
+
+def _troubles(state: State, width: int, margin: int, glyphs: Glyphs) -> list[Line]:
+    """What of the console itself does not work: the newest, since when, how many more, and who says what to do."""
+    troubles = () if state.health is None else state.health.troubles
+    if not troubles:
+        return []
+    newest = troubles[0]
+    others = f"   and {len(troubles) - 1:,} more" if len(troubles) > 1 else ""
+    way = line(muted(f"{others}   "), key("D"), muted(" doctor"))
+    since = line(Span(f"{glyphs.degraded} ", "warn"), muted(f"since {moment(newest.since, state.now)}  "))
+    at = margin + width_of(since)
+    first, *rest = wrap(line(clean_text(newest.what)), width - margin - width_of(way) - at, limit=1 + (width >= 100))
+    return [
+        row(left(margin, *since), left(at, *first), right(width - margin, *way), width=width),
+        *(row(left(at, *more), width=width) for more in rest),
+    ]
 
 
 def _checking(state: State, width: int, margin: int, glyphs: Glyphs) -> list[Line]:

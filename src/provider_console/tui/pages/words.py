@@ -125,6 +125,16 @@ def day(moment: str | float) -> str:
     return MISSING if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def moment(at: str | float, now: float) -> str:
+    """A moment to the minute, here; with its day where that is not the day of `now`.
+
+    >>> len(moment("2026-11-22T14:03:11.204Z", 1763820191.204))
+    16
+    """
+    said = day(at)
+    return said.removeprefix(day(now)[:11])
+
+
 def ago(moment: str | float | None, now: float) -> str:
     """How long ago a moment was.
 
