@@ -91,14 +91,14 @@ async def test_an_alert_that_cleared_meanwhile_says_so() -> None:
 
 
 async def test_a_role_that_may_not_is_told_what_it_needs() -> None:
-    may = dict.fromkeys(ACTIONS) | {"acknowledge_alert": "needs super admin"}
+    may = dict.fromkeys(ACTIONS) | {"acknowledge_alert": "needs the role super admin"}
     console = flows.console(whoami=Who(actor="bob", role="admin", front_end="terminal", may=may))
 
     await run(
         console,
         select(DOWN.id),
         press("a"),
-        see("acknowledge alert needs super admin; you are admin"),
+        see("acknowledging an alert needs the role super admin"),
         see("3 alerts ring."),
     )
 

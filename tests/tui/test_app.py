@@ -203,7 +203,9 @@ def test_every_key_of_ours_says_in_a_tooltip_what_it_does() -> None:
 
 async def test_what_a_role_may_not_do_stays_visible_and_does_nothing() -> None:
     async with app().run_test(size=(120, 40)) as pilot:
-        show(pilot.app, who=Who(actor="bob", role="admin", front_end="tui", may={"check": "needs super admin"}))
+        show(
+            pilot.app, who=Who(actor="bob", role="admin", front_end="tui", may={"check": "needs the role super admin"})
+        )
         await pilot.pause()
         active = {each.binding.action: each.enabled for each in pilot.app.screen.active_bindings.values()}
         assert active["check"] is False

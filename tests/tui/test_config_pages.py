@@ -147,11 +147,13 @@ def test_what_is_not_the_default_is_bold_and_the_rest_is_not() -> None:
 
 
 def test_an_admin_sees_every_setting_muted_and_is_told_what_it_needs() -> None:
-    who = Who(actor="bob", role="admin", front_end="tui", may={"set_config": "needs super admin"})
+    who = Who(actor="bob", role="admin", front_end="tui", may={"set_config": "needs the role super admin"})
     view = state(who=who)
     row = config.setting_row(setting("engine.on_refusal"), view, Unsaved(), 100, UNICODE, selected=False, whole=False)
     assert not any(span.bold for span in row)
-    assert "To change it needs super admin; you are admin." in text(config.headline(view, Unsaved(), 9, "", 120))
+    assert "To change it needs the role super admin; you are admin." in text(
+        config.headline(view, Unsaved(), 9, "", 120)
+    )
 
 
 def test_a_broken_file_says_line_and_column_and_the_key_that_opens_it() -> None:

@@ -196,7 +196,10 @@ def active(running: ConsoleApp) -> dict[str, bool]:
 
 async def test_what_a_role_may_not_do_is_muted_and_the_form_says_why() -> None:
     refused = Who(
-        actor="bob", role="admin", front_end="tui", may={"execute": "needs super admin", "explain": "needs super admin"}
+        actor="bob",
+        role="admin",
+        front_end="tui",
+        may={"execute": "needs the role super admin", "explain": "needs the role super admin"},
     )
     state = replace(executed(), who=refused, kinds=KINDS)
     async with app().run_test(size=(120, 40)) as pilot:
@@ -207,23 +210,23 @@ async def test_what_a_role_may_not_do_is_muted_and_the_form_says_why() -> None:
         assert isinstance(running.screen, FormScreen)
         assert active(running)["run"] is False
         assert active(running)["dry_run"] is False
-        assert "run needs super admin" in lines(running, "headline")
+        assert "run needs the role super admin" in lines(running, "headline")
 
 
 @pytest.mark.parametrize(
     ("method", "keys", "said"),
     [
-        ("execute", ["r"], "execute needs super admin; you are admin"),
-        ("cancel", ["c"], "cancel needs super admin; you are admin"),
-        ("explain", ["e"], "explain needs super admin; you are admin"),
-        ("execute", ["n", "ctrl+r"], "execute needs super admin; you are admin"),
-        ("explain", ["n", "ctrl+t"], "explain needs super admin; you are admin"),
+        ("execute", ["r"], "executing needs the role super admin; you are admin"),
+        ("cancel", ["c"], "cancelling an execution needs the role super admin; you are admin"),
+        ("explain", ["e"], "explaining the order needs the role super admin; you are admin"),
+        ("execute", ["n", "ctrl+r"], "executing needs the role super admin; you are admin"),
+        ("explain", ["n", "ctrl+t"], "explaining the order needs the role super admin; you are admin"),
     ],
 )
 async def test_a_key_that_the_role_may_not_use_says_why_when_it_is_pressed(
     method: str, keys: list[str], said: str
 ) -> None:
-    who = Who(actor="bob", role="admin", front_end="tui", may={method: "needs super admin"})
+    who = Who(actor="bob", role="admin", front_end="tui", may={method: "needs the role super admin"})
     async with app().run_test(size=(120, 40)) as pilot:
         running = await opened(pilot, replace(executed(), who=who, kinds=KINDS))
         await pilot.press(*keys)

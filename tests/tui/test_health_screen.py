@@ -251,29 +251,29 @@ async def test_a_locked_keyring_is_said_before_anything_is_typed() -> None:
 
 async def test_what_a_role_may_not_do_is_said_in_words_when_it_is_tried_and_in_the_help() -> None:
     console = Asked()
-    who = Who(actor="bob", role="admin", front_end="tui", may={"set_secret": "needs super admin"})
+    who = Who(actor="bob", role="admin", front_end="tui", may={"set_secret": "needs the role super admin"})
     async with app().run_test(size=(120, 40)) as pilot:
         running = await opened(pilot, console, who=who)
         running.screen.query_one(Table).cursor = KEYLESS.id
         await pilot.press("s")
         await pilot.pause()
-        assert "set secret needs super admin; you are admin" in said(running)
+        assert "storing a credential needs the role super admin; you are admin" in said(running)
         assert console.calls == []
         shown = running.screen.query_one(Keys).render_line(0).text
         assert "s set key" in shown
         await pilot.press("question_mark")
         await pilot.pause()
-        assert "set secret needs super admin; you are admin" in lines(running, "keys")
+        assert "storing a credential needs the role super admin; you are admin" in lines(running, "keys")
 
 
 async def test_a_muted_key_that_is_clicked_says_why() -> None:
-    who = Who(actor="bob", role="admin", front_end="tui", may={"check": "needs super admin"})
+    who = Who(actor="bob", role="admin", front_end="tui", may={"check": "needs the role super admin"})
     async with app().run_test(size=(120, 40)) as pilot:
         running = await opened(pilot, Asked(), who=who)
         keys = running.screen.query_one(Keys)
         await pilot.click(Keys, offset=(keys.render_line(0).text.index("c check"), 0))
         await pilot.pause()
-        assert "check needs super admin" in said(running)
+        assert "checking providers needs the role super admin" in said(running)
 
 
 async def test_the_page_of_a_provider_explains_its_score_and_names_its_errors() -> None:

@@ -261,10 +261,12 @@ async def test_what_the_doctor_found_is_copied_as_the_command_prints_it() -> Non
 
 
 async def test_a_role_that_may_not_ask_the_doctor_is_told_so() -> None:
-    who = Who(actor="mia", role="metrics", front_end="tui", may={"doctor": "needs admin"})
+    who = Who(actor="mia", role="metrics", front_end="tui", may={"doctor": "needs the role admin"})
     frozen = console(whoami=who)
 
-    await played(frozen, press("D"), see("doctor needs admin; you are metrics", "weather is put aside:"))
+    await played(
+        frozen, press("D"), see("asking the doctor needs the role admin; you are metrics", "weather is put aside:")
+    )
 
     assert frozen.times("doctor") == 0
 

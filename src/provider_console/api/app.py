@@ -27,7 +27,7 @@ from provider_console.api.exchange import JSON, ClientGone, Exchange
 from provider_console.api.handlers import Handler, Plain, Specials
 from provider_console.api.metrics import MEDIA_TYPE as METRICS_TYPE
 from provider_console.api.metrics import Metrics
-from provider_console.console.access import ACTIONS, Identity, Role
+from provider_console.console.access import ACTIONS, Identity, Role, refusal
 from provider_console.console.errors import BadRequest, ConsoleError, Draining, Forbidden, Unauthenticated
 from provider_console.console.problems import MEDIA_TYPE, Refused, problem_of
 from provider_console.console.routes import ROUTES, Route, faults
@@ -146,10 +146,10 @@ class Api:
         identity, needed = exchange.bearer.identity, ACTIONS[action].role
         if not identity.role.includes(needed):
             # The guard would refuse it as well, but only once the body had been read.
-            reason = f"{action} needs {needed.value}, {identity.actor} is {identity.role.value}"
+            reason = refusal(action, identity)
             subject = clean_text(exchange.scope["path"], 200)
             await self._service.refused(identity, action=action, subject=subject, reason=reason)
-            raise Forbidden(reason.replace("_", " "))
+            raise Forbidden(reason)
         exchange.console = self._service.console(identity)
         if self.desk.draining.is_set() and path != "/metrics":
             raise Draining("the console is shutting down and takes nothing new; ask again once it is back")

@@ -38,6 +38,11 @@ class Role(StrEnum):
     ADMIN = "admin"
     SUPER_ADMIN = "super_admin"
 
+    @property
+    def words(self) -> str:
+        """As a sentence says it."""
+        return self.value.replace("_", " ")
+
     def includes(self, other: Role) -> bool:
         """Whether this role may do what the other one may."""
         return _ORDER.index(self) >= _ORDER.index(other)
@@ -50,78 +55,82 @@ PEOPLE: Final = (Role.ADMIN, Role.SUPER_ADMIN)
 
 
 class Action(msgspec.Struct, frozen=True):
-    """One row of the table: the least role, and whether the audit trail holds it."""
+    """One row of the table: what it is in words, the least role, and whether the audit trail holds it.
 
+    `doing` begins a sentence: "changing the configuration needs the role super admin".
+    """
+
+    doing: str
     role: Role
     audited: bool = False
 
 
-_READ = Action(Role.ADMIN)
-_DO = Action(Role.ADMIN, audited=True)
-_CHANGE = Action(Role.SUPER_ADMIN, audited=True)
-_SEE = Action(Role.SUPER_ADMIN)
-_MEASURE = Action(Role.METRICS)
+_read = functools.partial(Action, role=Role.ADMIN)
+_do = functools.partial(Action, role=Role.ADMIN, audited=True)
+_change = functools.partial(Action, role=Role.SUPER_ADMIN, audited=True)
+_see = functools.partial(Action, role=Role.SUPER_ADMIN)
+_measure = functools.partial(Action, role=Role.METRICS)
 
 ACTIONS: Final[Mapping[str, Action]] = {
-    "providers": _READ,
-    "provider": _READ,
-    "set_provider_enabled": _DO,
-    "adopt_provider": _CHANGE,
-    "health": _READ,
-    "notices": _READ,
-    "check": _DO,
-    "recent_checks": _READ,
-    "trends": _READ,
-    "survey": _READ,
-    "coverage": _READ,
-    "clear_cache": _DO,
-    "kinds": _READ,
-    "operation": _READ,
-    "execute": _DO,
-    "execute_stream": _DO,
-    "explain": _READ,
-    "cancel": _DO,
-    "executions": _READ,
-    "execution": _READ,
-    "repeat": _READ,
-    "figures": _READ,
-    "analytics": _READ,
-    "history": _READ,
-    "outages": _READ,
-    "alerts": _READ,
-    "alert_rules": _READ,
-    "acknowledge_alert": _DO,
-    "snooze_alert": _DO,
-    "config": _READ,
-    "config_text": _READ,
-    "validate_config": _READ,
-    "edited_config": _READ,
-    "config_impact": _READ,
-    "set_config": _CHANGE,
-    "replace_config": _CHANGE,
-    "confirm_config": _CHANGE,
-    "config_history": _READ,
-    "revision_text": _READ,
-    "restore_config": _CHANGE,
-    "secrets": _SEE,
-    "secret_backend": _SEE,
-    "set_secret": _CHANGE,
-    "test_secret": _CHANGE,
-    "delete_secret": _CHANGE,
-    "tokens": _SEE,
-    "issue_token": _CHANGE,
-    "renew_token": _DO,
-    "revoke_token": _CHANGE,
-    "rotate_token_keys": _CHANGE,
-    "whoami": _MEASURE,
-    "vitals": _MEASURE,
-    "audit": _READ,
-    "verify_audit": _READ,
-    "log": _READ,
-    "plugins": _READ,
-    "set_plugin_enabled": _CHANGE,
-    "doctor": _DO,
-    "events": _READ,
+    "providers": _read("listing providers"),
+    "provider": _read("looking at a provider"),
+    "set_provider_enabled": _do("switching a provider on or off"),
+    "adopt_provider": _change("adopting a provider"),
+    "health": _read("looking at health"),
+    "notices": _read("reading notices"),
+    "check": _do("checking providers"),
+    "recent_checks": _read("reading checks"),
+    "trends": _read("reading trends"),
+    "survey": _read("looking around on this machine"),
+    "coverage": _read("looking at coverage"),
+    "clear_cache": _do("clearing the cache"),
+    "kinds": _read("listing what can be executed"),
+    "operation": _read("reading an operation"),
+    "execute": _do("executing"),
+    "execute_stream": _do("executing"),
+    "explain": _read("explaining the order"),
+    "cancel": _do("cancelling an execution"),
+    "executions": _read("listing executions"),
+    "execution": _read("reading an execution"),
+    "repeat": _read("reading what was executed"),
+    "figures": _read("reading figures"),
+    "analytics": _read("reading analytics"),
+    "history": _read("reading analytics"),
+    "outages": _read("reading outages"),
+    "alerts": _read("reading alerts"),
+    "alert_rules": _read("reading alert rules"),
+    "acknowledge_alert": _do("acknowledging an alert"),
+    "snooze_alert": _do("snoozing an alert"),
+    "config": _read("reading the configuration"),
+    "config_text": _read("reading the configuration"),
+    "validate_config": _read("trying a configuration"),
+    "edited_config": _read("trying a configuration"),
+    "config_impact": _read("trying a configuration"),
+    "set_config": _change("changing the configuration"),
+    "replace_config": _change("changing the configuration"),
+    "confirm_config": _change("keeping a change of the configuration"),
+    "config_history": _read("reading the versions of the configuration"),
+    "revision_text": _read("reading the versions of the configuration"),
+    "restore_config": _change("restoring a configuration"),
+    "secrets": _see("listing credentials"),
+    "secret_backend": _see("looking where credentials are kept"),
+    "set_secret": _change("storing a credential"),
+    "test_secret": _change("testing a credential"),
+    "delete_secret": _change("deleting a credential"),
+    "tokens": _see("listing access tokens"),
+    "issue_token": _change("issuing an access token"),
+    "renew_token": _do("renewing an access token"),
+    "revoke_token": _change("revoking access tokens"),
+    "rotate_token_keys": _change("changing the keys of access tokens"),
+    "whoami": _measure("asking who one is"),
+    "vitals": _measure("reading the figures for monitoring"),
+    "audit": _read("reading the audit trail"),
+    "verify_audit": _read("verifying the audit trail"),
+    "log": _read("reading the log"),
+    "plugins": _read("listing plugins"),
+    "set_plugin_enabled": _change("switching a plugin on or off"),
+    "doctor": _do("asking the doctor"),
+    "events": _read("listening to events"),
 }
 """Every method of `Console`, by its name. A method without a row cannot be called."""
 
@@ -140,6 +149,16 @@ class Bearer(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
     line: str
     expires_at: float
+
+
+def refusal(name: str, identity: Identity) -> str:
+    """Why somebody may not do something, in a sentence."""
+    action = ACTIONS[name]
+    return f"{action.doing} {_needed(action)}; {identity.actor} is {identity.role.words}"
+
+
+def _needed(action: Action) -> str:
+    return f"needs the role {action.role.words}"
 
 
 def role_of(user: str, access: AccessSettings | None, *, wanted: Role | None = None) -> Role:
@@ -163,7 +182,7 @@ def role_of(user: str, access: AccessSettings | None, *, wanted: Role | None = N
     if wanted is None:
         return role
     if not role.includes(wanted):
-        raise Forbidden(f"{user} is {role.value} and cannot act as {wanted.value}; a role can only be lowered")
+        raise Forbidden(f"{user} is {role.words} and cannot act as {wanted.words}; a role can only be lowered")
     return wanted
 
 
@@ -193,10 +212,7 @@ class _Guard:
 
     async def _whoami(self) -> Who:
         role = self._identity.role
-        may = {
-            name: None if role.includes(action.role) else f"needs {action.role.value.replace('_', ' ')}"
-            for name, action in ACTIONS.items()
-        }
+        may = {name: None if role.includes(action.role) else _needed(action) for name, action in ACTIONS.items()}
         return Who(actor=self._identity.actor, role=role.value, front_end=self._identity.front_end, may=may)
 
     def _plain(self, name: str, action: Action, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -247,10 +263,7 @@ class _Guard:
             return
         intent = await self._intend(name, method, args, kwargs)
         await self._conclude(intent, "refused")
-        raise Forbidden(
-            f"{name.replace('_', ' ')} needs {action.role.value.replace('_', ' ')}; "
-            f"{self._identity.actor} is {self._identity.role.value.replace('_', ' ')}"
-        )
+        raise Forbidden(refusal(name, self._identity))
 
     async def _intend(
         self, name: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -268,7 +281,7 @@ class _Guard:
                 after=after,
             )
         except StoreUnavailable as error:
-            raise AuditUnavailable(f"{name.replace('_', ' ')} was not done: {error}") from error
+            raise AuditUnavailable(f"{ACTIONS[name].doing} was not done: {error}") from error
 
     async def _conclude(self, intent: int, outcome: str) -> None:
         try:

@@ -39,7 +39,11 @@ def app(**more: Any) -> ConsoleApp:
 
 def admin() -> ConsoleApp:
     """The same for somebody who may not change it."""
-    needs = {"set_config": "needs super admin", "replace_config": "needs super admin", "secrets": "needs super admin"}
+    needs = {
+        "set_config": "needs the role super admin",
+        "replace_config": "needs the role super admin",
+        "secrets": "needs the role super admin",
+    }
     return app(whoami=Who(actor="bob", role="admin", front_end="tui", may=needs))
 
 
@@ -229,9 +233,9 @@ ADMIN: Final = Workflow(
     "an admin reads what a super admin may change",
     [
         OPEN,
-        see("To change it needs super admin; you are admin."),
+        see("To change it needs the role super admin; you are admin."),
         press("enter"),
-        see("set config needs super admin; you are admin"),
+        see("changing the configuration needs the role super admin"),
         expect("nothing was saved", lambda state: state.config.settings[0].value == 5),
         snapshot("config-admin-120x40-dark"),
     ],

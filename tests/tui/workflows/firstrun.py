@@ -238,18 +238,20 @@ FOUND: Final = Workflow(
     ],
 )
 
-_CLOSED = Machine(OLLAMA, may={"set_secret": "needs super admin", "adopt_provider": "needs super admin"})
+_CLOSED = Machine(
+    OLLAMA, may={"set_secret": "needs the role super admin", "adopt_provider": "needs the role super admin"}
+)
 CLOSED: Final = Workflow(
     "a way that a role may not go says why",
     [
-        see("There is one way on.", "Needs super admin."),
+        see("There is one way on.", "Needs the role super admin."),
         do("the cursor is on the way that is open", lambda stage: _cursor_is_on(stage, "s")),
         expect("nobody uses anything", nothing_configured),
         snapshot("firstrun-admin-80x24-dark"),
         press("a"),
         see_no("Whose credential?"),
         press("l"),
-        see("needs super admin"),
+        see("needs the role super admin"),
         is_true("nothing was done", lambda: _CLOSED.adopted == []),
     ],
     size=(80, 24),

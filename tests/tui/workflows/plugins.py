@@ -89,7 +89,7 @@ ROLE: Final = Workflow(
         open_mode("plugins"),
         select("translation"),
         press("d"),
-        see("needs super admin"),
+        see("switching a plugin on or off needs", "the role super admin; you are admin"),
         expect("nothing is kept out", lambda state: "translation" not in state.plugins_off),
         snapshot("plugins-admin-80x24-dark"),
     ],
@@ -146,7 +146,7 @@ def console(**answers: Any) -> FrozenConsole:
 
 
 def _admin() -> App[Any]:
-    who = Who(actor="bob", role="admin", front_end="tui", may={"set_plugin_enabled": "needs super admin"})
+    who = Who(actor="bob", role="admin", front_end="tui", may={"set_plugin_enabled": "needs the role super admin"})
     return fleet.app(console(whoami=who))
 
 

@@ -94,7 +94,7 @@ ROLE: Final = Workflow(
     [
         see("down 2 m"),
         press("c"),
-        see("needs super admin"),
+        see("needs the role super admin"),
         expect("nothing is checked", lambda state: state.checking is None),
         snapshot("role-120x40-dark"),
     ],
@@ -109,7 +109,7 @@ def _opening() -> App[Any]:
 
 
 def _held() -> App[Any]:
-    who = Who(actor="bob", role="admin", front_end="tui", may={"check": "needs super admin"})
+    who = Who(actor="bob", role="admin", front_end="tui", may={"check": "needs the role super admin"})
     return fleet.app(fleet.console(whoami=who))
 
 

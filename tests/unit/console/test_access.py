@@ -13,7 +13,7 @@ import pytest
 
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.memory import MemoryAudit
-from provider_console.console.access import ACTIONS, Identity, Role, guarded, role_of
+from provider_console.console.access import ACTIONS, Identity, Role, guarded, refusal, role_of
 from provider_console.console.console import Console
 from provider_console.console.errors import AuditUnavailable, BadRequest, Forbidden
 from provider_console.console.views import ConfigView, SettingView
@@ -219,23 +219,29 @@ async def test_the_guard_says_who_one_is_and_what_each_action_needs(role: Role) 
 
     assert (who.actor, who.role, who.front_end) == ("alice", role.value, "cli")
     refused = {name: words for name, words in who.may.items() if words is not None}
-    assert refused == {
-        name: f"needs {ACTIONS[name].role.value.replace('_', ' ')}" for at, name in REFUSED if at is role
-    }
+    assert refused == {name: f"needs the role {ACTIONS[name].role.words}" for at, name in REFUSED if at is role}
 
 
 @pytest.mark.parametrize(("role", "name"), REFUSED, ids=_id)
 async def test_what_a_role_may_not_do_does_not_happen_and_is_on_record(role: Role, name: str) -> None:
     door = Door(role)
 
-    needed, has = (one.value.replace("_", " ") for one in (ACTIONS[name].role, role))
-    with pytest.raises(Forbidden, match=f"needs {needed}; alice is {has}"):
+    with pytest.raises(Forbidden, match=f"^{ACTIONS[name].doing} needs the role .*; alice is {role.words}$"):
         await door.call(name)
 
     assert name not in door.behind.done
     intent, outcome = await door.trail()
     assert (intent.action, intent.actor, intent.role, intent.front_end) == (name, "alice", role.value, "cli")
     assert (outcome.phase, outcome.result, outcome.refers_to) == ("outcome", "refused", intent.seq)
+
+
+def test_a_refusal_says_what_was_wanted_in_a_persons_words() -> None:
+    bob = Identity(actor="bob", role=Role.ADMIN, front_end="cli")
+
+    said = refusal("replace_config", bob)
+
+    assert said == "changing the configuration needs the role super admin; bob is admin"
+    assert not [name for name, action in ACTIONS.items() if "_" in action.doing or not action.doing.islower()]
 
 
 @pytest.mark.parametrize("front_end", ["cli", "tui", "api"])

@@ -167,9 +167,12 @@ class ConsoleScreen(Screen[None]):
         """Why this role may not do this, in words; None where it may."""
         method = NEEDS.get(action)
         needed = None if method is None else self.state.may(method)
-        if needed is None or self.state.who is None:
+        if method is None or needed is None or self.state.who is None:
             return None
-        return f"{str(method).replace('_', ' ')} {needed}; you are {self.state.who.role.replace('_', ' ')}"
+        # The first frame does without the table of actions.
+        from provider_console.console.access import ACTIONS
+
+        return f"{ACTIONS[method].doing} {needed}; you are {self.state.who.role.replace('_', ' ')}"
 
     # --- the console --------------------------------------------------------------------------------------------
 
