@@ -147,7 +147,7 @@ def test_a_slot_passes_over_a_waiter_whose_cancel_is_still_on_its_way():
     async def main():
         slots = Slots(1)
         assert slots.take()
-        waiting = asyncio.get_running_loop().create_task(slots.wait())
+        waiting = asyncio.get_running_loop().create_task(slots.within(1.0))
         await it_waits(slots)
         waiting.cancel()
         slots.give()

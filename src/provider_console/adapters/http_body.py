@@ -120,7 +120,9 @@ class Body:
                 if self._inflater is not None:
                     self._inflater.finish()
                 return b""
-            self._pieces = iter((data,)) if self._inflater is None else self._inflater.feed(data)
+            if self._inflater is None:
+                return data
+            self._pieces = self._inflater.feed(data)
 
     async def whole(self) -> bytes:
         """All that is left.

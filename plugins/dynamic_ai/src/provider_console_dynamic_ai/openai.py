@@ -198,19 +198,22 @@ class OpenAICompatible(OpenAI):
 
 def _body(call: Call, asked: Wanted, *, stream: bool = False) -> dict[str, Any]:
     body: dict[str, Any] = {"messages": asked.messages}
-    host = urlsplit(call.provider.base_url or VENDOR).hostname
     if asked.model:
         body["model"] = asked.model
     if asked.max_tokens is not None:
         # OpenAI's newer models refuse the old name, everybody else knows no other.
-        body["max_completion_tokens" if host == urlsplit(VENDOR).hostname else "max_tokens"] = asked.max_tokens
+        body["max_completion_tokens" if _host(call) == urlsplit(VENDOR).hostname else "max_tokens"] = asked.max_tokens
     if asked.temperature is not None:
         body["temperature"] = asked.temperature
     if stream:
         body["stream"] = True
-        if host not in _WITHOUT_STREAM_OPTIONS:
+        if _host(call) not in _WITHOUT_STREAM_OPTIONS:
             body["stream_options"] = {"include_usage": True}
     return body
+
+
+def _host(call: Call) -> str | None:
+    return urlsplit(call.provider.base_url or VENDOR).hostname
 
 
 def _whole(call: Call, response: HttpResponse) -> Piece:
