@@ -20,7 +20,7 @@ import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 
 from provider_console.adapters.http import HttpClients
-from provider_console.core.ports import Clock
+from provider_console.core.ports.time import Clock
 
 ANSWER = b'{"choices":[{"message":{"content":"hello"}}]}'
 PROMPT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}

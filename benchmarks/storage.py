@@ -19,7 +19,7 @@ import msgspec
 
 from provider_console.adapters.clock import SystemClock, UlidIds
 from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
-from provider_console.core.ports import AttemptRow
+from provider_console.core.ports.usage import AttemptRow
 
 TICK_S = 0.001
 

@@ -42,7 +42,8 @@ from provider_console.console.errors import (
 )
 from provider_console.console.service import Service
 from provider_console.console.views import PluginView
-from provider_console.core.ports import LoadedSettings, SettingsInvalid, StoreUnavailable
+from provider_console.core.ports.settings import LoadedSettings, SettingsInvalid
+from provider_console.core.ports.store import StoreUnavailable
 from provider_console.core.settings import ApiSettings
 from provider_console.engine.engine import GRACE_S, Engine, Parts, TokenParts, running
 from provider_console.engine.engine_console import EngineConsole

@@ -27,7 +27,8 @@ from provider_console.adapters.token_keys import FileTokenKeys, parsed
 from provider_console.bootstrap import Situation, open_front_end, open_remote, open_service
 from provider_console.console.access import Role
 from provider_console.console.errors import BadRequest, SecretRefused, Unauthenticated
-from provider_console.core.ports import SecretsUnavailable, TokenInvalid, TokenRow
+from provider_console.core.ports.secrets import SecretsUnavailable
+from provider_console.core.ports.tokens import TokenInvalid, TokenRow
 from provider_console.remote.address import address_of
 from provider_console.remote.tokens import VARIABLE, Tokens
 from provider_console.sandbox import Sandbox

@@ -18,7 +18,7 @@ from tests.api.served import Served, served
 
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.jwks_tokens import JwksTokens
-from provider_console.core.ports import TokenInvalid
+from provider_console.core.ports.tokens import TokenInvalid
 from provider_console.core.settings import ApiSettings
 from provider_console.sdk.errors import TransportError
 from provider_console.sdk.http import HttpResponse

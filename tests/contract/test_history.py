@@ -21,7 +21,7 @@ from provider_console.adapters.sqlite.history import SPARE_PAGES, _used_bytes
 from provider_console.adapters.sqlite.migration import migrations, statements
 from provider_console.core.histogram import BUCKETS
 from provider_console.core.period import Span
-from provider_console.core.ports import Absorbed, AttemptRow, CheckCounts, CheckRow, OutageRow, Rollup
+from provider_console.core.ports.usage import Absorbed, AttemptRow, CheckCounts, CheckRow, OutageRow, Rollup
 from provider_console.core.rollup import GRAIN_S, Cell, Grain, cell_of, merged, packed, start_of
 
 Usage = SqliteUsage | MemoryUsage

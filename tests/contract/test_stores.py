@@ -12,16 +12,10 @@ import pytest
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.memory import MemoryAudit, MemoryDisk, MemoryUsage
 from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
-from provider_console.core.ports import (
-    AlertRow,
-    AttemptRow,
-    CheckRow,
-    ExecutionBegun,
-    ExecutionEnded,
-    Memory,
-    StoreUnavailable,
-    Trial,
-)
+from provider_console.core.ports.alerts import AlertRow
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.trials import Trial
+from provider_console.core.ports.usage import AttemptRow, CheckRow, ExecutionBegun, ExecutionEnded, Memory
 from provider_console.sdk.provider import Cost, Provider
 
 Usage = SqliteUsage | MemoryUsage

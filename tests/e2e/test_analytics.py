@@ -16,7 +16,7 @@ from textual.widgets import Input
 from provider_console import open_console
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.sqlite import SqliteUsage
-from provider_console.core.ports import AttemptRow, CheckRow
+from provider_console.core.ports.usage import AttemptRow, CheckRow
 from provider_console.testing.workflow import Stage
 from provider_console.tui.app import ConsoleApp
 from provider_console.tui.clock import WallClock

@@ -13,7 +13,7 @@ import pytest
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.sqlite import SqliteUsage
 from provider_console.bootstrap import Situation, open_console
-from provider_console.core.ports import AttemptRow
+from provider_console.core.ports.usage import AttemptRow
 
 SQL = """
 SELECT count(*), 100.0 * sum(ok) / count(*), avg(CASE WHEN ok THEN duration_ms END),

@@ -11,7 +11,7 @@ import pytest
 
 from provider_console.console.errors import BadRequest, NoProvider
 from provider_console.console.views import CoverageEntry, FiguresView, HealthState
-from provider_console.core.ports import AttemptRow
+from provider_console.core.ports.usage import AttemptRow
 from provider_console.sandbox import OK, Fault, living_sandbox
 from provider_console.sandbox.cast import CAST, FOUND
 from provider_console.sandbox.living import SEED

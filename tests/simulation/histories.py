@@ -30,7 +30,8 @@ from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.console.errors import ConsoleError, Draining, PartialResult, Reported
 from provider_console.console.views import ExecutionReport
 from provider_console.core.breaker import BreakerState
-from provider_console.core.ports import AttemptRow, ExecutionBegun, ExecutionEnded, LoadedSettings, UsageRow
+from provider_console.core.ports.settings import LoadedSettings
+from provider_console.core.ports.usage import AttemptRow, ExecutionBegun, ExecutionEnded, UsageRow
 from provider_console.engine.engine import Parts, running
 from provider_console.engine.engine_console import EngineConsole
 from provider_console.engine.trace import Execution

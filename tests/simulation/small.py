@@ -17,7 +17,7 @@ from provider_console.adapters.memory import (
 )
 from provider_console.adapters.memory_machine import MemoryMachine
 from provider_console.adapters.memory_secrets import MemorySecrets
-from provider_console.core.ports import LoadedSettings
+from provider_console.core.ports.settings import LoadedSettings
 from provider_console.core.settings import EngineSettings, Settings
 from provider_console.engine.engine import Engine, Parts, running
 from provider_console.engine.engine_console import EngineConsole

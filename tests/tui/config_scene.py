@@ -23,7 +23,7 @@ from provider_console.console.views import (
     TrialView,
     iso,
 )
-from provider_console.core.ports import LoadedSettings, SettingsInvalid
+from provider_console.core.ports.settings import LoadedSettings, SettingsInvalid
 from provider_console.engine.setting_changes import changes, diff_of
 from provider_console.engine.settings_desk import setting_view, table_view
 from provider_console.sdk.context import SettingsSection

@@ -15,7 +15,7 @@ from tests.tui.execution_scene import SAVED
 
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.sqlite import SqliteUsage
-from provider_console.core.ports import ExecutionBegun, ExecutionEnded
+from provider_console.core.ports.usage import ExecutionBegun, ExecutionEnded
 from provider_console.sandbox import Fault, Sandbox
 from provider_console.testing.operator import open_mode
 from provider_console.testing.workflow import Stage, Workflow, do, enter, expect, play, press, see, see_no

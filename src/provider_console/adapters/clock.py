@@ -8,7 +8,7 @@ import random
 import time
 from typing import Final
 
-from provider_console.core.ports import Clock
+from provider_console.core.ports.time import Clock
 
 
 class SystemClock:

@@ -17,7 +17,7 @@ from provider_console import __version__
 from provider_console.adapters.addresses import CheckedUrl, ProxyAddress, check_url, proxy_address
 from provider_console.adapters.http_body import ACCEPTED_ENCODINGS, Lines
 from provider_console.adapters.resolver import Lookup, PinnedResolver, SystemLookup
-from provider_console.core.ports import Clock
+from provider_console.core.ports.time import Clock
 from provider_console.sdk.errors import TransportError
 from provider_console.sdk.http import HttpClient, HttpResponse
 from provider_console.sdk.provider import Network

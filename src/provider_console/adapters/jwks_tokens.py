@@ -12,7 +12,9 @@ import jwt
 import msgspec
 
 from provider_console.adapters.jwt_tokens import LEEWAY_S, LONGEST, canonical
-from provider_console.core.ports import Claims, Clock, HttpFactory, TokenInvalid
+from provider_console.core.ports.http import HttpFactory
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.tokens import Claims, TokenInvalid
 from provider_console.core.settings import ApiSettings
 from provider_console.sdk.errors import BadResult, SdkError
 

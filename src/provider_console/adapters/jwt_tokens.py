@@ -18,7 +18,8 @@ import msgspec
 from jwt.utils import base64url_decode, base64url_encode
 
 from provider_console.adapters.token_keys import TokenKey, TokenKeys
-from provider_console.core.ports import Claims, Clock, TokenInvalid, TokenRow
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.tokens import Claims, TokenInvalid, TokenRow
 from provider_console.sdk.secret import Secret
 
 ALGORITHM: Final = "HS256"

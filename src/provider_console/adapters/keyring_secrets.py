@@ -17,7 +17,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeVar
 
 from provider_console.adapters.keyring_backend import Choice, chosen, failure_sentence
-from provider_console.core.ports import Clock, SecretBackend, SecretIndex, SecretsUnavailable, StoreUnavailable
+from provider_console.core.ports.secrets import SecretBackend, SecretIndex, SecretsUnavailable
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
 from provider_console.sdk.context import CredentialInfo
 from provider_console.sdk.secret import Secret
 

@@ -18,7 +18,7 @@ from provider_console.adapters.log_journal import JournalHandler, journal
 from provider_console.adapters.log_ring import LogRing
 from provider_console.adapters.places import Places
 from provider_console.adapters.redaction import RedactingFilter, Redactor
-from provider_console.core.ports import StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 
 LOGGER: Final = "provider_console"
 FILE_BYTES: Final = 5 * 1024 * 1024

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final
 
 from provider_console.adapters.redaction import RedactingFilter, Redactor
-from provider_console.core.ports import LogRow
+from provider_console.core.ports.machine import LogRow
 
 KEPT: Final = 1_000
 """Lines kept: with their longest texts they are 10 MB."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from provider_console.adapters.lock import FileLock
 from provider_console.adapters.places import Places
-from provider_console.core.ports import LockHolder
+from provider_console.core.ports.machine import LockHolder
 
 OTHERS_WRITE: Final = 0o022
 """Databases are made readable by their owner alone each time they are opened; what else there is keeps its mode."""

@@ -17,19 +17,18 @@ from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.adapters.memory_settings import MemorySettings
 from provider_console.adapters.sqlite.chain import genesis, row_hash
 from provider_console.adapters.sqlite.rows import bounded, message
-from provider_console.core.ports import (
+from provider_console.core.ports.audit import AuditRow, AuditVerdict
+from provider_console.core.ports.settings import Revision
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.trials import Trial
+from provider_console.core.ports.usage import (
     Absorbed,
     AttemptRow,
-    AuditRow,
-    AuditVerdict,
     CheckRow,
-    Clock,
     ExecutionBegun,
     ExecutionRow,
     Memory,
-    Revision,
-    StoreUnavailable,
-    Trial,
     UsageRow,
 )
 from provider_console.core.rollup import cell_of

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from provider_console.core.ports import AlertRow
+from provider_console.core.ports.alerts import AlertRow
 
 
 class _Disk(Protocol):

@@ -7,16 +7,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from provider_console.core.period import Span
-from provider_console.core.ports import (
-    AlertRow,
-    AttemptRow,
-    CheckCounts,
-    CheckRow,
-    ExecutionRow,
-    Kept,
-    OutageRow,
-    Rollup,
-)
+from provider_console.core.ports.alerts import AlertRow
+from provider_console.core.ports.usage import AttemptRow, CheckCounts, CheckRow, ExecutionRow, Kept, OutageRow, Rollup
 from provider_console.core.rollup import GRAIN_S, Cell, Grain, cell_of, merged, start_of
 
 

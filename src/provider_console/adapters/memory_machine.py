@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provider_console.core.ports import LockHolder
+from provider_console.core.ports.machine import LockHolder
 
 
 class MemoryMachine:

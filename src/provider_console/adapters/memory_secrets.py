@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from provider_console.adapters.keyring_secrets import AUDIT_KEY_BYTES, check_name, check_value
-from provider_console.core.ports import Clock, SecretBackend, SecretIndex, SecretsUnavailable
+from provider_console.core.ports.secrets import SecretBackend, SecretIndex, SecretsUnavailable
+from provider_console.core.ports.time import Clock
 from provider_console.sdk.context import CredentialInfo
 from provider_console.sdk.secret import Secret
 

@@ -12,8 +12,7 @@ from provider_console.adapters.environment import split_key
 from provider_console.adapters.settings_file import revision_of
 from provider_console.adapters.settings_text import Surroundings, read
 from provider_console.adapters.settings_values import tables, values
-from provider_console.core.ports import (
-    Clock,
+from provider_console.core.ports.settings import (
     LoadedSettings,
     Revision,
     SettingsConflict,
@@ -22,6 +21,7 @@ from provider_console.core.ports import (
     SettingTable,
     SettingValue,
 )
+from provider_console.core.ports.time import Clock
 from provider_console.core.settings import Settings
 from provider_console.sdk.context import SettingsSection
 

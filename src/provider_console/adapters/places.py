@@ -10,7 +10,7 @@ from typing import Final
 
 import platformdirs
 
-from provider_console.core.ports import StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 
 HOME: Final = "PROVIDER_CONSOLE_HOME"
 """One folder for everything: tests, a second console, a portable install."""

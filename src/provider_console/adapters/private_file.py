@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from provider_console.core.ports import SecretsUnavailable
+from provider_console.core.ports.secrets import SecretsUnavailable
 
 
 def read_private(path: Path, *, what: str, most: int, remedy: str) -> str:

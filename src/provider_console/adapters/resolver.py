@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from typing import Any, Final
 
 from provider_console.adapters.addresses import check_address, parsed, refuse, target_of, unmapped
-from provider_console.core.ports import Clock
+from provider_console.core.ports.time import Clock
 from provider_console.sdk.provider import Network
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from provider_console.adapters.toml_scan import MAX_BYTES
-from provider_console.core.ports import SettingsConflict, SettingsInvalid, SettingsProblem, StoreUnavailable
+from provider_console.core.ports.settings import SettingsConflict, SettingsInvalid, SettingsProblem
+from provider_console.core.ports.store import StoreUnavailable
 
 _ADVICE: Final = {
     errno.ENOSPC: "free some space and try again",

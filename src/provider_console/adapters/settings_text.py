@@ -18,7 +18,7 @@ from provider_console.adapters.settings_schema import Path, default_of, dotted, 
 from provider_console.adapters.toml_scan import Layout, TooMuch, scan
 from provider_console.core.alerts import rules_of
 from provider_console.core.credentials import KEY_SHAPES
-from provider_console.core.ports import LoadedSettings, Origin, SettingsInvalid, SettingsProblem
+from provider_console.core.ports.settings import LoadedSettings, Origin, SettingsInvalid, SettingsProblem
 from provider_console.core.settings import TABLES, AlertsSettings, Settings
 from provider_console.sdk.context import SettingsSection
 

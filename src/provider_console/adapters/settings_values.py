@@ -9,7 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from provider_console.adapters.settings_schema import default_of, expected, info_of, items_of, kinds, opens, peel
-from provider_console.core.ports import SettingTable, SettingValue
+from provider_console.core.ports.settings import SettingTable, SettingValue
 from provider_console.core.settings import TABLES, Settings
 from provider_console.sdk.context import SettingsSection
 

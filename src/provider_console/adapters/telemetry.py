@@ -16,7 +16,10 @@ from itertools import islice
 from types import ModuleType
 from typing import Final
 
-from provider_console.core.ports import Clock, HttpFactory, Mend, SecretStore, TracedExecution
+from provider_console.core.ports.http import HttpFactory
+from provider_console.core.ports.secrets import SecretStore
+from provider_console.core.ports.telemetry import Mend, TracedExecution
+from provider_console.core.ports.time import Clock
 from provider_console.core.settings import Settings
 from provider_console.sdk.errors import TransportError
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from provider_console.adapters.private_file import read_private
-from provider_console.core.ports import SecretsUnavailable
+from provider_console.core.ports.secrets import SecretsUnavailable
 
 KEY_BYTES: Final = 32
 MOST: Final = 2

@@ -14,7 +14,7 @@ from tomlkit.items import AoT, Table
 
 from provider_console.adapters.settings_schema import dotted
 from provider_console.adapters.settings_text import parse
-from provider_console.core.ports import SettingsInvalid, SettingsProblem
+from provider_console.core.ports.settings import SettingsInvalid, SettingsProblem
 
 
 def edited(text: str, path: tuple[str, ...], value: object, *, file: str) -> str:

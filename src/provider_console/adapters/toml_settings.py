@@ -21,16 +21,16 @@ from provider_console.adapters.settings_file import (
 )
 from provider_console.adapters.settings_text import Surroundings, read
 from provider_console.adapters.settings_values import tables, values
-from provider_console.core.ports import (
-    Clock,
+from provider_console.core.ports.settings import (
     LoadedSettings,
     Revision,
     SettingsInvalid,
     SettingsProblem,
     SettingTable,
     SettingValue,
-    StoreUnavailable,
 )
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
 from provider_console.sdk.context import SettingsSection
 
 LOCK_WAIT_S: Final = 5.0

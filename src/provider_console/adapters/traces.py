@@ -20,7 +20,8 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from provider_console import __version__
-from provider_console.core.ports import AttemptRow, TracedExecution
+from provider_console.core.ports.telemetry import TracedExecution
+from provider_console.core.ports.usage import AttemptRow
 
 SCOPE: Final = "provider_console"
 

@@ -22,7 +22,8 @@ from provider_console.console.errors import AuditUnavailable, BadRequest, Forbid
 from provider_console.console.views import Who
 from provider_console.core.credentials import is_credential_name, mask_keys
 from provider_console.core.nearest import did_you_mean
-from provider_console.core.ports import AuditStore, StoreUnavailable
+from provider_console.core.ports.audit import AuditStore
+from provider_console.core.ports.store import StoreUnavailable
 from provider_console.core.settings import AccessSettings
 from provider_console.core.text import clean_content, clean_text
 from provider_console.sdk.operation import Operation

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from provider_console.console.access import Bearer, Identity
 from provider_console.console.console import Console
-from provider_console.core.ports import Clock, Ids
+from provider_console.core.ports.time import Clock, Ids
 from provider_console.core.settings import ApiSettings
 
 __all__ = ["ApiSettings", "Bearer", "Clock", "Ids", "Service"]

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from provider_console.core.ports import AuditVerdict, SecretBackend
+from provider_console.core.ports.audit import AuditVerdict
+from provider_console.core.ports.secrets import SecretBackend
 from provider_console.sdk.operation import Field
 from provider_console.sdk.provider import Cost, Network, Tier
 

@@ -20,7 +20,7 @@ import msgspec
 from provider_console.core.histogram import BUCKETS, SUB_BUCKETS, middle_s
 
 if TYPE_CHECKING:
-    from provider_console.core.ports import AttemptRow
+    from provider_console.core.ports.usage import AttemptRow
 
 Grain = Literal["minute", "hour", "day"]
 

@@ -16,7 +16,9 @@ import msgspec
 from provider_console.console.events import AlertChanged, AlertCleared, AlertFired, Event
 from provider_console.console.views import AlertRuleView, AlertView, iso
 from provider_console.core.alerts import SHIPPED, Rule, Watch, advance, needed, rules_of
-from provider_console.core.ports import AlertRow, AlertStore, Bell, Clock, Ids, StoreUnavailable
+from provider_console.core.ports.alerts import AlertRow, AlertStore, Bell
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock, Ids
 from provider_console.core.settings import AlertsSettings, Settings
 from provider_console.engine.alert_words import FirstAction, evidence, title
 from provider_console.engine.bus import Bus

@@ -17,7 +17,9 @@ import msgspec
 from provider_console.console.events import AttemptEnded, AttemptStarted
 from provider_console.core.breaker import BREAKER_OPEN, NO_PERMIT
 from provider_console.core.classify import RULES, Failure
-from provider_console.core.ports import Clock, HttpFactory, SecretStore
+from provider_console.core.ports.http import HttpFactory
+from provider_console.core.ports.secrets import SecretStore
+from provider_console.core.ports.time import Clock
 from provider_console.core.text import clean_content, clean_text
 from provider_console.core.transport import recognise
 from provider_console.engine.bus import Bus

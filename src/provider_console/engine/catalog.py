@@ -13,7 +13,11 @@ import msgspec
 
 from provider_console.console.events import CatalogChanged
 from provider_console.core.breaker import BreakerState
-from provider_console.core.ports import Clock, HttpFactory, Memory, SecretStore, StoreUnavailable, UsageStore
+from provider_console.core.ports.http import HttpFactory
+from provider_console.core.ports.secrets import SecretStore
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.usage import Memory, UsageStore
 from provider_console.core.settings import Settings
 from provider_console.core.unify import unify
 from provider_console.engine.bus import Bus

@@ -15,7 +15,10 @@ from provider_console.console.events import HealthChecked, ProviderStateChanged
 from provider_console.console.views import CheckView, HealthState, iso
 from provider_console.core.breaker import BreakerState, Hold
 from provider_console.core.classify import RULES, Failure
-from provider_console.core.ports import CheckRow, Clock, HealthEvent, HttpFactory, SecretStore
+from provider_console.core.ports.http import HttpFactory
+from provider_console.core.ports.secrets import SecretStore
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.usage import CheckRow, HealthEvent
 from provider_console.core.settings import Settings
 from provider_console.engine.bus import Bus
 from provider_console.engine.lane import NAMELESS, Lane

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from provider_console.console.views import Finding, RevisionView
-from provider_console.core.ports import SettingsInvalid, StoreUnavailable
+from provider_console.core.ports.settings import SettingsInvalid
+from provider_console.core.ports.store import StoreUnavailable
 from provider_console.engine.alert_desk import rule_views
 from provider_console.engine.lane import STALE_INTERVALS
 from provider_console.engine.standing import span

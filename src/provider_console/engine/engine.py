@@ -16,25 +16,17 @@ from provider_console.console.errors import SecretRefused
 from provider_console.core.alerts import Rule
 from provider_console.core.breaker import BreakerState
 from provider_console.core.period import Span
-from provider_console.core.ports import (
-    AuditStore,
-    Bell,
-    CheckRow,
-    Clock,
-    HttpFactory,
-    Ids,
-    Journal,
-    LoadedSettings,
-    Machine,
-    ProberLock,
-    SecretStore,
-    SettingsStore,
-    StoreUnavailable,
-    Telemetry,
-    TokenSigner,
-    TokenStore,
-    UsageStore,
-)
+from provider_console.core.ports.alerts import Bell
+from provider_console.core.ports.audit import AuditStore
+from provider_console.core.ports.http import HttpFactory
+from provider_console.core.ports.machine import Journal, Machine, ProberLock
+from provider_console.core.ports.secrets import SecretStore
+from provider_console.core.ports.settings import LoadedSettings, SettingsStore
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.telemetry import Telemetry
+from provider_console.core.ports.time import Clock, Ids
+from provider_console.core.ports.tokens import TokenSigner, TokenStore
+from provider_console.core.ports.usage import CheckRow, UsageStore
 from provider_console.core.rollup import Cell, merged
 from provider_console.core.settings import Settings
 from provider_console.engine.alert_desk import AlertDesk

@@ -51,7 +51,10 @@ from provider_console.console.views import (
 from provider_console.core import moments
 from provider_console.core.credentials import is_credential_name
 from provider_console.core.nearest import did_you_mean
-from provider_console.core.ports import AlertRow, ExecutionRow, Memory, SecretsUnavailable, StoreUnavailable
+from provider_console.core.ports.alerts import AlertRow
+from provider_console.core.ports.secrets import SecretsUnavailable
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.usage import ExecutionRow, Memory
 from provider_console.core.settings import limits
 from provider_console.core.text import clean_text
 from provider_console.engine import history_desk

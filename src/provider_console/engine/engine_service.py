@@ -6,7 +6,7 @@ import logging
 
 from provider_console.console.access import Bearer, Identity, guarded
 from provider_console.console.console import Console
-from provider_console.core.ports import StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 from provider_console.core.settings import ApiSettings
 from provider_console.engine.engine import Engine
 from provider_console.engine.engine_console import EngineConsole

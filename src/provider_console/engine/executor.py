@@ -24,7 +24,7 @@ from provider_console.console.errors import (
 from provider_console.console.events import ExecutionEnded, ExecutionStarted
 from provider_console.core.breaker import PERMIT_TAKEN
 from provider_console.core.decide import Choice
-from provider_console.core.ports import Clock, Ids
+from provider_console.core.ports.time import Clock, Ids
 from provider_console.engine.bus import Bus
 from provider_console.engine.caller import MIN_LEFT_S
 from provider_console.engine.course import Course, chart

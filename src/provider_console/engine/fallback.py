@@ -15,7 +15,7 @@ from provider_console.core.backoff import attempt_timeout_s, cooldown_s, delay_s
 from provider_console.core.breaker import BREAKER_OPEN
 from provider_console.core.budget import TokenBucket, panic_bucket, take_both
 from provider_console.core.classify import RULES, Failure
-from provider_console.core.ports import Clock
+from provider_console.core.ports.time import Clock
 from provider_console.core.settings import Limits
 from provider_console.engine.bus import Bus
 from provider_console.engine.caller import MIN_LEFT_S, Caller

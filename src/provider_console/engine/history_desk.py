@@ -21,7 +21,8 @@ from provider_console.core.histogram import BUCKETS
 from provider_console.core.moments import span_s
 from provider_console.core.nearest import did_you_mean
 from provider_console.core.period import Period, PeriodError, Span, period, words
-from provider_console.core.ports import Kept, OutageRow, Rollup, StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.usage import Kept, OutageRow, Rollup
 from provider_console.core.rollup import BILLION, THOUSAND, Cell, merged
 from provider_console.engine.lane import STALE_INTERVALS
 

@@ -14,7 +14,7 @@ from provider_console.core.breaker import NEEDS_KEY, QUOTA_USED
 from provider_console.core.coverage import wanted_by
 from provider_console.core.decide import Candidate, unfit
 from provider_console.core.period import Span
-from provider_console.core.ports import StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 from provider_console.core.rollup import BILLION
 from provider_console.core.scoring import Standing
 from provider_console.engine.coverage_desk import configured_pairs

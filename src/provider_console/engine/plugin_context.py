@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from provider_console.core.ports import HttpFactory, SecretStore
+from provider_console.core.ports.http import HttpFactory
+from provider_console.core.ports.secrets import SecretStore
 from provider_console.sdk.context import CredentialInfo, PluginContext
 from provider_console.sdk.http import HttpClient
 from provider_console.sdk.provider import Network

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from provider_console.console.views import PluginView
-from provider_console.core.ports import StoreUnavailable, UsageStore
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.usage import UsageStore
 from provider_console.engine.plugin_entry import OWN_PACKAGE
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,9 @@ from typing import Final
 
 from provider_console.core.breaker import Hold
 from provider_console.core.classify import QUOTA_PROBE_S
-from provider_console.core.ports import Clock, ProberLock, StoreUnavailable
+from provider_console.core.ports.machine import ProberLock
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
 from provider_console.core.settings import Settings
 from provider_console.engine.checker import CONCURRENT, CONFIRM_S, Checker
 from provider_console.engine.lane import CHECK_JITTER, QUOTA_REST_S, STALE_INTERVALS, Lane

@@ -15,7 +15,8 @@ import msgspec
 
 from provider_console.console.errors import BadRequest
 from provider_console.console.views import CheckView, ExecutionReport, FiguresView, TrendView
-from provider_console.core.ports import AttemptRow, CheckRow, Clock
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.usage import AttemptRow, CheckRow
 from provider_console.core.window import Window
 from provider_console.engine.checker import check_view
 from provider_console.engine.trace import Execution, price

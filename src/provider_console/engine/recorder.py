@@ -15,16 +15,9 @@ from typing import Final
 import msgspec
 
 from provider_console.console.events import StoreRecovered, StoreTroubled
-from provider_console.core.ports import (
-    Absorbed,
-    CheckRow,
-    Clock,
-    ExecutionBegun,
-    ExecutionEnded,
-    StoreUnavailable,
-    UsageRow,
-    UsageStore,
-)
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.usage import Absorbed, CheckRow, ExecutionBegun, ExecutionEnded, UsageRow, UsageStore
 from provider_console.engine.bus import Bus
 from provider_console.engine.lifecycle import outlast
 from provider_console.engine.trace import Execution

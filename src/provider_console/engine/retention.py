@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Final
 
 from provider_console.core.moments import span_s
-from provider_console.core.ports import Clock, StoreUnavailable, UsageStore
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.usage import UsageStore
 from provider_console.core.settings import HistorySettings, Settings
 
 log = logging.getLogger(__name__)

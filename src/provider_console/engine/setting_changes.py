@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 from provider_console.console.views import SettingChange
-from provider_console.core.ports import SettingValue
+from provider_console.core.ports.settings import SettingValue
 
 
 def changes(before: Iterable[SettingValue], after: Iterable[SettingValue]) -> list[SettingChange]:

@@ -18,8 +18,7 @@ from provider_console.console.errors import (
 )
 from provider_console.console.events import SettingsRejected, SettingsReloaded
 from provider_console.console.views import ConfigView, RevisionView, SettingChange, SettingView, TableView, iso
-from provider_console.core.ports import (
-    Clock,
+from provider_console.core.ports.settings import (
     LoadedSettings,
     Revision,
     SettingsConflict,
@@ -27,8 +26,9 @@ from provider_console.core.ports import (
     SettingsStore,
     SettingTable,
     SettingValue,
-    StoreUnavailable,
 )
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
 from provider_console.core.settings import Settings
 from provider_console.core.text import clean_text
 from provider_console.engine.bus import Bus

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from provider_console.console.views import HealthState
-from provider_console.core.ports import CheckRow, Clock, SecretStore, UsageStore
+from provider_console.core.ports.secrets import SecretStore
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.usage import CheckRow, UsageStore
 from provider_console.core.settings import Settings
 from provider_console.engine.checker import HOLD_CLASSES, Checker
 from provider_console.engine.lane import QUOTA_REST_S, STALE_INTERVALS, Lane

@@ -12,17 +12,10 @@ from provider_console.console.access import Bearer, Identity, Role
 from provider_console.console.errors import BadRequest, SecretRefused, StorageUnavailable, Unauthenticated
 from provider_console.console.views import IssuedToken, TokenView, iso
 from provider_console.core.nearest import did_you_mean
-from provider_console.core.ports import (
-    Claims,
-    Clock,
-    Ids,
-    SecretsUnavailable,
-    StoreUnavailable,
-    TokenInvalid,
-    TokenRow,
-    TokenSigner,
-    TokenStore,
-)
+from provider_console.core.ports.secrets import SecretsUnavailable
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock, Ids
+from provider_console.core.ports.tokens import Claims, TokenInvalid, TokenRow, TokenSigner, TokenStore
 from provider_console.core.settings import ApiSettings
 
 FRONT_END: Final = "api"

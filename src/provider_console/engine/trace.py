@@ -17,7 +17,8 @@ from provider_console.console.views import (
 )
 from provider_console.core.classify import Failure
 from provider_console.core.decide import Choice, Decision
-from provider_console.core.ports import AttemptRow, TracedExecution
+from provider_console.core.ports.telemetry import TracedExecution
+from provider_console.core.ports.usage import AttemptRow
 from provider_console.engine.course import Course
 from provider_console.engine.timers import Timed
 from provider_console.sdk.operation import Chunk, Operation, Result

@@ -13,7 +13,10 @@ from typing import Final, NamedTuple, Protocol
 from provider_console.console.errors import BadRequest, Conflict, ConsoleError, StorageUnavailable
 from provider_console.console.events import SettingsTakenBack
 from provider_console.console.views import TrialView, iso
-from provider_console.core.ports import AuditStore, Clock, StoreUnavailable, Trial, TrialStore
+from provider_console.core.ports.audit import AuditStore
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.trials import Trial, TrialStore
 from provider_console.engine.bus import Bus
 from provider_console.engine.standing import span
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from provider_console.console.views import TroubleView, iso
-from provider_console.core.ports import Clock
+from provider_console.core.ports.time import Clock
 
 SOURCES: Final = "sources"
 PLUGINS: Final = "plugins"

@@ -15,7 +15,7 @@ from provider_console.console.errors import BadRequest, Busy, ConsoleError, Forb
 from provider_console.console.events import Event, Gap
 from provider_console.console.routes import Route
 from provider_console.core.backoff import ceiling_s
-from provider_console.core.ports import Clock
+from provider_console.core.ports.time import Clock
 from provider_console.remote.connection import Connection
 
 IDLE_S: Final = 40.0

@@ -29,7 +29,7 @@ from provider_console.console.wire import (
     request_of,
     response_type,
 )
-from provider_console.core.ports import Clock
+from provider_console.core.ports.time import Clock
 from provider_console.remote.connection import ANSWER_S, Connection, Unreachable
 from provider_console.remote.listening import Listening, frames
 from provider_console.sdk.operation import Chunk, Operation

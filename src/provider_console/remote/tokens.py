@@ -23,7 +23,8 @@ from provider_console.console.errors import (
     SecretRefused,
     Unauthenticated,
 )
-from provider_console.core.ports import Clock, SecretsUnavailable
+from provider_console.core.ports.secrets import SecretsUnavailable
+from provider_console.core.ports.time import Clock
 from provider_console.remote.address import Address
 from provider_console.remote.connection import Connection
 from provider_console.sdk.secret import Secret

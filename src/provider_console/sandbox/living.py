@@ -16,7 +16,7 @@ from provider_console.adapters.clock import SystemClock
 from provider_console.bootstrap import Situation, open_front_end
 from provider_console.console.access import Role
 from provider_console.console.console import Console
-from provider_console.core.ports import Clock
+from provider_console.core.ports.time import Clock
 from provider_console.sandbox.apertium import ApertiumSandbox
 from provider_console.sandbox.cast import CAST, FOUND, PREFER, PROBE_SHARE, SPREAD, Player
 from provider_console.sandbox.catalogue import PATH, CatalogueSandbox, Listing

@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from provider_console.adapters.sqlite import SqliteUsage
-from provider_console.core.ports import AttemptRow, CheckRow, Clock, UsageRow
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.usage import AttemptRow, CheckRow, UsageRow
 from provider_console.engine.trace import price
 from provider_console.sandbox.cast import CAST, PROBE_SHARE, SPREAD, Player
 from provider_console.sdk.provider import Cost

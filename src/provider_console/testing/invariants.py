@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from provider_console.core.backoff import attempt_timeout_s, ceiling_s
 from provider_console.core.breaker import PERMIT_TAKEN, BreakerState
-from provider_console.core.ports import AttemptRow
+from provider_console.core.ports.usage import AttemptRow
 from provider_console.core.settings import Limits, Settings, limits
 from provider_console.engine.caller import MIN_LEFT_S
 from provider_console.engine.engine import Engine

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
-from provider_console.core.ports import Clock
+from provider_console.core.ports.time import Clock
 from provider_console.sdk import (
     BadResult,
     Call,

@@ -14,7 +14,7 @@ import pytest
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.sqlite import SqliteAudit
 from provider_console.adapters.sqlite.chain import row_hash
-from provider_console.core.ports import AuditVerdict
+from provider_console.core.ports.audit import AuditVerdict
 
 KEY = b"0123456789abcdef0123456789abcdef"
 ROWS = 230

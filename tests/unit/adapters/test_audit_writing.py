@@ -15,7 +15,8 @@ import pytest
 
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.sqlite import SqliteAudit
-from provider_console.core.ports import SecretsUnavailable, StoreUnavailable
+from provider_console.core.ports.secrets import SecretsUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 
 KEY = b"0123456789abcdef0123456789abcdef"
 

@@ -14,7 +14,8 @@ from tests.unit.adapters.hand_clock import HandClock
 
 from provider_console.adapters.keyring_backend import Choice, first_fit
 from provider_console.adapters.keyring_secrets import MOST_STUCK, RETRY_S, KeyringSecrets
-from provider_console.core.ports import SecretsUnavailable, StoreUnavailable
+from provider_console.core.ports.secrets import SecretsUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 from provider_console.sdk.secret import Secret
 
 CANARY = "canary-4711-value"

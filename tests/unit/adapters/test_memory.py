@@ -12,14 +12,11 @@ from provider_console.adapters.memory import (
     MemorySettings,
     MemoryUsage,
 )
-from provider_console.core.ports import (
-    Clock,
-    ExecutionBegun,
-    SecretsUnavailable,
-    SettingsConflict,
-    SettingsInvalid,
-    StoreUnavailable,
-)
+from provider_console.core.ports.secrets import SecretsUnavailable
+from provider_console.core.ports.settings import SettingsConflict, SettingsInvalid
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.usage import ExecutionBegun
 from provider_console.core.settings import EngineSettings, Settings
 from provider_console.sdk.secret import Secret
 from provider_console.testing import simulation

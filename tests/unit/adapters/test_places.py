@@ -9,7 +9,7 @@ import platformdirs
 import pytest
 
 from provider_console.adapters.places import Places
-from provider_console.core.ports import StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 
 
 def test_one_home_holds_everything(tmp_path: Path) -> None:

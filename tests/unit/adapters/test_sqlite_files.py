@@ -19,7 +19,8 @@ import pytest
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
 from provider_console.adapters.sqlite.migration import migrations
-from provider_console.core.ports import AttemptRow, ExecutionBegun, StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.usage import AttemptRow, ExecutionBegun
 
 
 def attempt(number: int, *, message: str | None = None) -> AttemptRow:
@@ -157,7 +158,7 @@ import asyncio, os, sys
 from pathlib import Path
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.sqlite import SqliteAudit, SqliteUsage
-from provider_console.core.ports import StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 
 os.setuid(65534)
 
@@ -336,7 +337,7 @@ import asyncio, resource, signal, sys
 from pathlib import Path
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.sqlite import SqliteAudit
-from provider_console.core.ports import StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 
 async def main():
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -459,7 +460,7 @@ import asyncio, sys
 from pathlib import Path
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.sqlite import SqliteUsage
-from provider_console.core.ports import AttemptRow, ExecutionBegun
+from provider_console.core.ports.usage import AttemptRow, ExecutionBegun
 
 def attempt(number):
     return AttemptRow(execution_id="E1", provider="p", kind="chat", category="ai", attempt=1, at=float(number),

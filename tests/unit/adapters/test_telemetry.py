@@ -22,7 +22,8 @@ from opentelemetry.semconv.attributes import error_attributes, http_attributes, 
 from provider_console.adapters import traces
 from provider_console.adapters.memory import MemorySecrets
 from provider_console.adapters.telemetry import BATCH, QUEUE, TraceExport
-from provider_console.core.ports import AttemptRow, TracedExecution
+from provider_console.core.ports.telemetry import TracedExecution
+from provider_console.core.ports.usage import AttemptRow
 from provider_console.core.settings import Settings, TelemetrySettings
 from provider_console.sdk.errors import TransportError
 from provider_console.sdk.http import HttpResponse

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from provider_console.adapters.settings_file import Lock, content_of, replaced, revision_of, stamp_of
-from provider_console.core.ports import SettingsConflict, SettingsInvalid, StoreUnavailable
+from provider_console.core.ports.settings import SettingsConflict, SettingsInvalid
+from provider_console.core.ports.store import StoreUnavailable
 
 PREFIX = """
 import asyncio, json, os, resource, signal, sys, time
 from pathlib import Path
 from provider_console.adapters.toml_settings import TomlSettings
-from provider_console.core.ports import SettingsConflict, StoreUnavailable
+from provider_console.core.ports.settings import SettingsConflict
+from provider_console.core.ports.store import StoreUnavailable
 
 class Clock:
     def monotonic(self): return time.monotonic()

@@ -14,7 +14,7 @@ from provider_console.adapters.settings_schema import dotted
 from provider_console.adapters.settings_text import parse
 from provider_console.adapters.toml_edit import edited
 from provider_console.adapters.toml_scan import scan
-from provider_console.core.ports import SettingsInvalid
+from provider_console.core.ports.settings import SettingsInvalid
 
 NAMES = some.sampled_from(["a", "b", "engine", "max_retries", "en>es", "my-id", "x.y", 'q"t', "ü", "1"])
 SCALARS = (

@@ -14,7 +14,8 @@ from provider_console.adapters.settings_schema import describe
 from provider_console.adapters.settings_text import MOST_PROBLEMS
 from provider_console.adapters.toml_scan import MAX_ITEMS
 from provider_console.adapters.toml_settings import TomlSettings
-from provider_console.core.ports import Origin, Revision, SettingsConflict, SettingsInvalid, StoreUnavailable
+from provider_console.core.ports.settings import Origin, Revision, SettingsConflict, SettingsInvalid
+from provider_console.core.ports.store import StoreUnavailable
 from provider_console.core.settings import Settings
 from provider_console.sdk import SettingsSection
 

@@ -17,7 +17,7 @@ from provider_console.console.access import ACTIONS, Identity, Role, guarded, re
 from provider_console.console.console import Console
 from provider_console.console.errors import AuditUnavailable, BadRequest, Forbidden
 from provider_console.console.views import ConfigView, SettingView
-from provider_console.core.ports import AuditRow
+from provider_console.core.ports.audit import AuditRow
 from provider_console.core.settings import AccessSettings
 from provider_console.sdk import Operation, Secret
 from provider_console.testing.simulation import SimClock

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider_console.core.histogram import BUCKETS, SUB_BUCKETS, bucket_of
-from provider_console.core.ports import AttemptRow
+from provider_console.core.ports.usage import AttemptRow
 from provider_console.core.rollup import Cell, bucket_of_us, cell_of, merged
 
 DISTRIBUTIONS: dict[str, Callable[[random.Random], float]] = {

@@ -13,7 +13,7 @@ from provider_console.adapters.memory import MemoryDisk, MemoryLock
 from provider_console.console.access import Identity, Role, guarded
 from provider_console.console.errors import BadRequest, OperationFailed
 from provider_console.console.events import AlertChanged, AlertCleared, AlertFired
-from provider_console.core.ports import AlertRow
+from provider_console.core.ports.alerts import AlertRow
 from provider_console.core.settings import AlertRule, AlertsSettings, AppearanceSettings, EngineSettings, Settings
 from provider_console.engine.alert_desk import RINGS, filled
 from provider_console.sdk import Cost, Result

@@ -10,7 +10,8 @@ import pytest
 from tests.unit.engine.workbench import ScriptedDriver, bench, failing, play, provider, refused
 
 from provider_console.console.views import Finding, PluginView
-from provider_console.core.ports import CheckRow, LockHolder
+from provider_console.core.ports.machine import LockHolder
+from provider_console.core.ports.usage import CheckRow
 from provider_console.core.settings import AlertRule, AlertsSettings, HealthSettings, NetworkSettings, Settings
 from provider_console.testing.simulation import SimClock
 

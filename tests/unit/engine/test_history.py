@@ -11,7 +11,7 @@ from tests.unit.engine.workbench import bench, chat, failing, play, provider
 from provider_console.adapters.memory import MemoryDisk, MemoryUsage
 from provider_console.console.errors import BadRequest
 from provider_console.console.history_views import HistoryView, OutagesView
-from provider_console.core.ports import CheckRow
+from provider_console.core.ports.usage import CheckRow
 from provider_console.core.settings import HistorySettings, Settings
 from provider_console.engine.retention import Retention
 from provider_console.sdk import Result

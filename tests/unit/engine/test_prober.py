@@ -13,7 +13,7 @@ from provider_console.adapters.memory import MemoryDisk, MemoryLock
 from provider_console.console.errors import OperationFailed, Reported
 from provider_console.console.views import HealthState
 from provider_console.core.breaker import BreakerState, Hold
-from provider_console.core.ports import CheckRow
+from provider_console.core.ports.usage import CheckRow
 from provider_console.sdk import ErrorClass, ProbeResult, Secret
 from provider_console.testing.simulation import SimClock
 

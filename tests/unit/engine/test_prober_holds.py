@@ -13,7 +13,7 @@ from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.console.errors import Reported
 from provider_console.console.views import HealthState
 from provider_console.core.breaker import Hold
-from provider_console.core.ports import AttemptRow, CheckRow
+from provider_console.core.ports.usage import AttemptRow, CheckRow
 from provider_console.sdk import ErrorClass, ProbeResult, Rung, Secret
 from provider_console.testing.simulation import SimClock
 

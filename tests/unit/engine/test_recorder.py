@@ -9,7 +9,8 @@ from tests.unit.engine.workbench import after, bench, chat, failing, play, provi
 
 from provider_console.adapters.memory import MemoryUsage
 from provider_console.console.events import Event, StoreRecovered, StoreTroubled
-from provider_console.core.ports import Absorbed, AttemptRow, CheckRow, ExecutionBegun, ExecutionEnded, StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.usage import Absorbed, AttemptRow, CheckRow, ExecutionBegun, ExecutionEnded
 from provider_console.engine.bus import Bus
 from provider_console.engine.recorder import FLUSH_ROWS, RING_ROWS, Recorder
 from provider_console.testing import simulation

@@ -10,7 +10,7 @@ from tests.unit.engine.workbench import ScriptedDriver, bench, chat, failing, pl
 
 from provider_console.adapters.memory import MemoryDisk
 from provider_console.console.errors import Conflict
-from provider_console.core.ports import AttemptRow, ExecutionEnded
+from provider_console.core.ports.usage import AttemptRow, ExecutionEnded
 from provider_console.sdk import Cost, Description, Result
 from provider_console.testing.simulation import SimClock
 

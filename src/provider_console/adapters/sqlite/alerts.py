@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from provider_console.adapters.sqlite import rows as values
 from provider_console.adapters.sqlite.database import Database
-from provider_console.core.ports import AlertRow
+from provider_console.core.ports.alerts import AlertRow
 
 # Table and column names are constants of this package; every value is bound.
 _OPEN: Final = (

@@ -17,7 +17,10 @@ from provider_console.adapters.sqlite.database import Database
 from provider_console.adapters.sqlite.failure import Gone, unavailable
 from provider_console.adapters.sqlite.rows import bounded, message
 from provider_console.adapters.sqlite.verification import Verification, end_fault
-from provider_console.core.ports import AuditRow, AuditVerdict, Clock, SecretsUnavailable, StoreUnavailable
+from provider_console.core.ports.audit import AuditRow, AuditVerdict
+from provider_console.core.ports.secrets import SecretsUnavailable
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
 
 Key = Callable[[], Awaitable[bytes | None]]
 """Fetches the 32 bytes that sign; None where there are none to be had."""

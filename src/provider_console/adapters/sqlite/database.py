@@ -25,7 +25,8 @@ from provider_console.adapters.sqlite.failure import Damaged, Gone, check, is_da
 from provider_console.adapters.sqlite.migration import migrate, refuse_foreign
 from provider_console.adapters.sqlite.place import prepare, set_aside
 from provider_console.adapters.sqlite.presence import Presence
-from provider_console.core.ports import Clock, StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from provider_console.core.ports import StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 
 
 class Damaged(Exception):

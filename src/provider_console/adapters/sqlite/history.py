@@ -12,7 +12,9 @@ from typing import Any, Final, TypeVar
 from provider_console.adapters.sqlite import rollups
 from provider_console.adapters.sqlite.database import Database
 from provider_console.core.period import Span
-from provider_console.core.ports import CheckCounts, Clock, Kept, OutageRow, Rollup, StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.usage import CheckCounts, Kept, OutageRow, Rollup
 from provider_console.core.rollup import GRAIN_S, Grain, start_of
 
 log = logging.getLogger(__name__)

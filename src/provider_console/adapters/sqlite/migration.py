@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from provider_console.adapters.sqlite.connection import connect_untouched
-from provider_console.core.ports import StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 
 APPLICATION_ID: Final = 0x50436F6E
 """`PCon`: marks a database as this console's (https://sqlite.org/pragma.html#pragma_application_id)."""

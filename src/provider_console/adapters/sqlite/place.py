@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from provider_console.core.ports import StoreUnavailable
+from provider_console.core.ports.store import StoreUnavailable
 
 COMPANIONS: Final = ("", "-wal", "-shm")
 """A database and what SQLite keeps beside it."""

@@ -17,7 +17,7 @@ import msgspec
 from provider_console.adapters.sqlite.connection import insert
 from provider_console.core.histogram import BUCKETS
 from provider_console.core.period import Span
-from provider_console.core.ports import Rollup
+from provider_console.core.ports.usage import Rollup
 from provider_console.core.rollup import (
     BILLION,
     GRAIN_S,

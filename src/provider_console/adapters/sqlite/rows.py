@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from provider_console.core.ports import AlertRow, AttemptRow, CheckRow, ExecutionRow
+from provider_console.core.ports.alerts import AlertRow
+from provider_console.core.ports.usage import AttemptRow, CheckRow, ExecutionRow
 from provider_console.sdk.provider import Provider
 
 MESSAGE_LENGTH: Final = 300

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from provider_console.adapters.sqlite.database import Database
-from provider_console.core.ports import TokenRow
+from provider_console.core.ports.tokens import TokenRow
 
 KEEP_S: Final = 86_400.0
 """How long an ended token can still be seen in the list."""

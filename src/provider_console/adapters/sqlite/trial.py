@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from provider_console.adapters.sqlite.database import Database
-from provider_console.core.ports import Trial
+from provider_console.core.ports.trials import Trial
 
 _BEGIN: Final = (
     "INSERT INTO config_trial (id, hash, before, author, reason, at, until, health, covered, owner) "

@@ -18,16 +18,16 @@ from provider_console.adapters.sqlite.history import StoredHistory
 from provider_console.adapters.sqlite.salvage import salvage_tables
 from provider_console.adapters.sqlite.tokens import SqliteTokens
 from provider_console.adapters.sqlite.trial import Trials
-from provider_console.core.ports import (
+from provider_console.core.ports.settings import Revision
+from provider_console.core.ports.store import StoreUnavailable
+from provider_console.core.ports.time import Clock
+from provider_console.core.ports.usage import (
     Absorbed,
     AttemptRow,
     CheckRow,
-    Clock,
     ExecutionBegun,
     ExecutionRow,
     Memory,
-    Revision,
-    StoreUnavailable,
     UsageRow,
 )
 from provider_console.sdk.provider import Provider

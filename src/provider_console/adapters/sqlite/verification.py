@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from provider_console.adapters.sqlite.chain import CHECKPOINT, FIELDS, Value, genesis, row_hash, signed
 from provider_console.adapters.sqlite.trail import BREAK, Head, fault, head, tail
-from provider_console.core.ports import AuditVerdict
+from provider_console.core.ports.audit import AuditVerdict
 
 CHUNK: Final = 25
 """Rows a step: a quarter of a millisecond of Python, so that the event loop is not kept waiting."""
