@@ -21,7 +21,9 @@ from provider_console.console.views import (
     iso,
 )
 from provider_console.sdk.provider import Cost
-from provider_console.tui.state import ReportRead, State, reduce
+from provider_console.tui.changes import ReportRead
+from provider_console.tui.reduce import reduce
+from provider_console.tui.state import State
 
 ID: Final = "01KAVZ8Q7KX2M3N4P5R6S7T8V9"
 STARTED: Final = NOW - 193

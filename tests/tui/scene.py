@@ -19,7 +19,9 @@ from provider_console.console.views import (
     Who,
     iso,
 )
-from provider_console.tui.state import Happening, Read, State, reduce
+from provider_console.tui.changes import Read
+from provider_console.tui.reduce import reduce
+from provider_console.tui.state import Happening, State
 
 NOW: Final = 1_795_356_131.0
 

@@ -15,10 +15,12 @@ from tests.tui.workflows.fleet import COVERAGE, PROVIDERS
 
 from provider_console.console.events import AlertChanged, AlertCleared, AlertFired
 from provider_console.console.views import AlertView, AuditEntry, AuditVerdict, iso
+from provider_console.tui.changes import AlertRead
 from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
 from provider_console.tui.ink import plain, width_of
 from provider_console.tui.pages import activity, alerts, frame, snooze, trail
-from provider_console.tui.state import ALERTS_KEPT, AlertRead, State, Verified, newest_first, reduce
+from provider_console.tui.reduce import newest_first, reduce
+from provider_console.tui.state import ALERTS_KEPT, State, Verified
 
 SIZES = [60, 72, 80, 99, 100, 120, 160, 200]
 HOSTILE = "\x1b[31mred\x1b[0m [/] [@click=app.quit]x \u202etxt\r\n\tnext " + "long" * 200

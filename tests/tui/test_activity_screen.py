@@ -19,7 +19,7 @@ from provider_console.console.views import AuditEntry, AuditVerdict, LogLine, Wh
 from provider_console.testing.frozen import FrozenClock, FrozenConsole
 from provider_console.testing.operator import open_mode, select
 from provider_console.testing.workflow import Stage, Workflow, do, expect, play, press, resize, see, see_no
-from provider_console.tui.state import Unanswered
+from provider_console.tui.changes import Unanswered
 from provider_console.tui.widgets.table import Table
 
 pytestmark = pytest.mark.usefixtures("utc")

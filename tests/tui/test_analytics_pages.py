@@ -12,12 +12,14 @@ from tests.tui.scene import NOW, scene
 
 from provider_console.console.history_views import HistoryView, ProviderHistory, culprits
 from provider_console.console.views import PeriodFigures
+from provider_console.tui.changes import HistoryRead
 from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
 from provider_console.tui.ink import Line, plain, width_of
 from provider_console.tui.pages import analytics, curves, failures, past, period, trends, verdict
 from provider_console.tui.pages.analytics import Sort
 from provider_console.tui.pages.curves import Curve
-from provider_console.tui.state import PERIODS_KEPT, Asked, HistoryRead, State, reduce
+from provider_console.tui.reduce import reduce
+from provider_console.tui.state import PERIODS_KEPT, Asked, State
 
 WIDTHS = [60, 78, 80, 92, 100, 116, 120, 200]
 DAY = Asked("24h")

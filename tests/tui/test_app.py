@@ -28,13 +28,13 @@ from provider_console import tui
 from provider_console.console.console import Console
 from provider_console.console.views import Who
 from provider_console.tui.app import ConsoleApp
+from provider_console.tui.changes import Read
 from provider_console.tui.ink import plain
 from provider_console.tui.link import Preview
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.screens.coverage import CoverageScreen
 from provider_console.tui.screens.dialogs import ConfirmScreen
 from provider_console.tui.screens.help import HelpScreen
-from provider_console.tui.state import Read
 from provider_console.tui.themes import load_themes
 from provider_console.tui.widgets.form import Entry
 from provider_console.tui.widgets.lines import Lines

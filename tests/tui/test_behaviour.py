@@ -32,11 +32,11 @@ from provider_console.testing.workflow import (
     see,
     see_no,
 )
+from provider_console.tui.changes import Checked, Ticked
 from provider_console.tui.ink import Line, line, plain
 from provider_console.tui.keymap import TITLES
 from provider_console.tui.palette import commands
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Checked, Ticked
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
 

@@ -29,19 +29,13 @@ from tests.tui.scene import scene
 from provider_console.console.events import ExecutionEnded, ExecutionStarted
 from provider_console.console.views import ExecutionReport, Left
 from provider_console.sdk.provider import Cost
+from provider_console.tui.changes import ContentArrived, OlderRead, ReportRead
 from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
 from provider_console.tui.ink import Line, plain, width_of
 from provider_console.tui.pages import execution, order, recent, result, waterfall
 from provider_console.tui.pages.trace import Trace, trace_of
-from provider_console.tui.state import (
-    REPORTS_KEPT,
-    TEXT_KEPT,
-    ContentArrived,
-    OlderRead,
-    ReportRead,
-    State,
-    reduce,
-)
+from provider_console.tui.reduce import reduce
+from provider_console.tui.state import REPORTS_KEPT, TEXT_KEPT, State
 
 SIZES = [60, 72, 80, 90, 99, 100, 110, 116, 118, 120, 160, 200]
 

@@ -15,11 +15,12 @@ from textual.pilot import Pilot
 from provider_console.console.views import KindView, Who, iso
 from provider_console.sdk.operation import Field
 from provider_console.tui.app import ConsoleApp
+from provider_console.tui.changes import Read, Ticked
 from provider_console.tui.ink import plain
 from provider_console.tui.pages import form
 from provider_console.tui.screens.execution import ExecutionScreen
 from provider_console.tui.screens.form import FormScreen
-from provider_console.tui.state import TEXT_KEPT, Read, State, Ticked
+from provider_console.tui.state import TEXT_KEPT, State
 from provider_console.tui.widgets.form import entries
 from provider_console.tui.widgets.pager import Pager
 from provider_console.tui.widgets.table import Table

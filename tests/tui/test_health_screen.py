@@ -30,10 +30,12 @@ from provider_console.console.views import (
 )
 from provider_console.sdk.secret import Secret
 from provider_console.tui.app import ConsoleApp
+from provider_console.tui.changes import Closed, Read, Unanswered
 from provider_console.tui.link import Preview
+from provider_console.tui.reduce import reduce
 from provider_console.tui.screens.detail import DetailScreen
 from provider_console.tui.screens.dialogs import ConfirmScreen, CredentialScreen
-from provider_console.tui.state import Closed, Read, State, Unanswered, reduce
+from provider_console.tui.state import State
 from provider_console.tui.themes import load_themes
 from provider_console.tui.widgets.keys import Keys
 from provider_console.tui.widgets.nav import Nav

@@ -14,22 +14,13 @@ from tests.tui.scene import health as health_of
 from provider_console.console.events import AlertFired, HealthChecked
 from provider_console.console.views import HealthState
 from provider_console.sdk.provider import Cost
+from provider_console.tui.changes import CheckAsked, Checked, ProvidersRead, Read, Ticked, Unanswered
 from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
 from provider_console.tui.ink import plain, width_of
 from provider_console.tui.pages import coverage, detail, frame, headline, health, portrait, strips
 from provider_console.tui.pages.frame import standing
-from provider_console.tui.state import (
-    CheckAsked,
-    Checked,
-    ProvidersRead,
-    Read,
-    State,
-    Ticked,
-    Unanswered,
-    may_wait,
-    reduce,
-    routine,
-)
+from provider_console.tui.reduce import may_wait, reduce, routine
+from provider_console.tui.state import State
 
 SIZES = [60, 72, 80, 92, 100, 110, 116, 120, 160, 200]
 

@@ -10,11 +10,13 @@ from tests.tui.test_app import HOSTILE
 
 from provider_console.console.story import diagnosis
 from provider_console.console.views import Finding
+from provider_console.tui.changes import CheckAsked, Closed, Examined
 from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
 from provider_console.tui.ink import plain, width_of
 from provider_console.tui.pages import doctor, plugins
 from provider_console.tui.pages import plugin as one
-from provider_console.tui.state import CheckAsked, Closed, Examination, Examined, State, reduce
+from provider_console.tui.reduce import reduce
+from provider_console.tui.state import Examination, State
 
 SIZES = [60, 72, 80, 92, 100, 110, 116, 120, 160, 200]
 OFF = frozenset({"archive"})

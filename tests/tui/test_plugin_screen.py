@@ -25,10 +25,11 @@ from provider_console.testing.frozen import FrozenConsole
 from provider_console.testing.operator import filter_by, open_mode, select, tell
 from provider_console.testing.workflow import Stage, Workflow, click, do, expect, play, press, resize, see, see_no
 from provider_console.tui.app import ConsoleApp
+from provider_console.tui.changes import Unanswered
 from provider_console.tui.clock import WallClock
 from provider_console.tui.link import Preview
 from provider_console.tui.pages.plugins import WORDS, condition
-from provider_console.tui.state import State, Unanswered
+from provider_console.tui.state import State
 from provider_console.tui.themes import load_themes
 from provider_console.tui.widgets.table import Table
 

@@ -14,8 +14,8 @@ from provider_console.console.console import Console
 from provider_console.console.errors import StorageUnavailable
 from provider_console.console.events import HealthChecked, ProviderStateChanged
 from provider_console.testing.frozen import FrozenClock, FrozenConsole
+from provider_console.tui.changes import Change, Checked, ProvidersRead, Read, Unanswered
 from provider_console.tui.pump import Pump
-from provider_console.tui.state import Change, Checked, ProvidersRead, Read, Unanswered
 
 HEALTH = health(PROVIDERS)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from provider_console.testing.workflow import Stage, Step, enter, press, see, together
+from provider_console.tui.changes import Change
 from provider_console.tui.keymap import TITLES
-from provider_console.tui.state import Change
 from provider_console.tui.widgets.table import Table
 
 

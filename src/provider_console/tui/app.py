@@ -23,15 +23,16 @@ from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
 from provider_console.console.events import SettingsTakenBack
 from provider_console.console.words import clean_text, did_you_mean
+from provider_console.tui.changes import Change, Closed, Entered, Opening, Read
 from provider_console.tui.first_frame import FirstFrame
 from provider_console.tui.keymap import TITLES
 from provider_console.tui.link import Clock, Drafts, Link, Opener, Preview, Sandbox
 from provider_console.tui.messages import ModeRequested, StateChanged
 from provider_console.tui.pages.firstrun import needed
 from provider_console.tui.pump import Pump, tick
+from provider_console.tui.reduce import may_wait, reduce
 from provider_console.tui.safety import AsciiFilter, ControlFilter, crash_report
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Change, Closed, Entered, Opening, Read, may_wait, reduce
 from provider_console.tui.stylesheet import Rules
 from provider_console.tui.themes import DEFAULT_THEME, Themes, in_256, load_themes, stamp, textual_theme
 from provider_console.tui.typing_ahead import TypingAhead

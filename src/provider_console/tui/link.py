@@ -9,7 +9,8 @@ from typing import Protocol
 
 from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
-from provider_console.tui.state import Change, State
+from provider_console.tui.changes import Change
+from provider_console.tui.state import State
 
 Opener = Callable[[], AbstractAsyncContextManager[Console]]
 """Opens the console. Called in the terminal's own loop after the first paint."""

@@ -20,18 +20,10 @@ from provider_console.console.views import (
     PluginView,
     SystemHealth,
 )
+from provider_console.tui.changes import Change, Checked, ProvidersRead, Read, Ticked, Unanswered
 from provider_console.tui.link import Clock
-from provider_console.tui.state import (
-    ALERTS_KEPT,
-    RECENT,
-    Change,
-    Checked,
-    ProvidersRead,
-    Read,
-    Ticked,
-    Unanswered,
-    newest_first,
-)
+from provider_console.tui.reduce import newest_first
+from provider_console.tui.state import ALERTS_KEPT, RECENT
 
 PERIOD_S: Final = 0.25
 """How often what changed is read: a person sees no difference."""

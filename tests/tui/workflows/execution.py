@@ -18,7 +18,8 @@ from provider_console.testing.frozen import FrozenClock, FrozenConsole, frozen_a
 from provider_console.testing.operator import open_mode, tell
 from provider_console.testing.workflow import Workflow, enter, expect, press, resize, see, snapshot, theme
 from provider_console.tui.app import ConsoleApp
-from provider_console.tui.state import ContentArrived, State
+from provider_console.tui.changes import ContentArrived
+from provider_console.tui.state import State
 
 FAILED: Final = msgspec.structs.replace(
     executions.report(

@@ -21,7 +21,8 @@ from provider_console.testing.workflow import (
     theme,
     together,
 )
-from provider_console.tui.state import Read, State, Ticked
+from provider_console.tui.changes import Read, Ticked
+from provider_console.tui.state import State
 
 
 def _down(state: State) -> bool:

@@ -14,7 +14,7 @@ from provider_console.console.views import TroubleView, Who, iso
 from provider_console.testing.frozen import MOMENT
 from provider_console.testing.operator import select, tell
 from provider_console.testing.workflow import Workflow, expect, press, resize, see, see_no, snapshot, theme
-from provider_console.tui.state import Read, Unanswered
+from provider_console.tui.changes import Read, Unanswered
 
 OPENING: Final = Workflow(
     "the names stand there before anything is known",

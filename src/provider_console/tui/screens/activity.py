@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from provider_console.console.views import AlertView
+from provider_console.tui.changes import Read
 from provider_console.tui.ink import BLANK, Line, row, width_of
 from provider_console.tui.ink import left as from_left
 from provider_console.tui.ink import right as to_right
@@ -18,7 +19,7 @@ from provider_console.tui.pages import activity, alerts, health, log, trail
 from provider_console.tui.pages.frame import SHORT
 from provider_console.tui.screens.filtered import FilteredScreen
 from provider_console.tui.screens.listening import LOG_S, ListeningScreen
-from provider_console.tui.state import Read, Verified
+from provider_console.tui.state import Verified
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table

@@ -10,12 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 
 from provider_console.console.views import KnownCredential, ProviderView
+from provider_console.tui.changes import Read
 from provider_console.tui.ink import BLANK, Span, head, left, muted, right, row
 from provider_console.tui.pages import firstrun, questions
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.screens.checking import checked
 from provider_console.tui.screens.dialogs import ConfirmScreen, Dialog, Sheet
-from provider_console.tui.state import Read
 from provider_console.tui.widgets.keys import Key, Keys
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.prompt import Choice, Choices

@@ -8,10 +8,10 @@ from textual.binding import Binding, BindingType
 
 from provider_console.console.views import AlertView, ProviderView
 from provider_console.console.words import clean_text
+from provider_console.tui.changes import AlertRead
 from provider_console.tui.pages import alerts
 from provider_console.tui.pages.words import duration
 from provider_console.tui.screens.provider import ProviderScreen
-from provider_console.tui.state import AlertRead
 
 _OPEN: Final = frozenset({"acknowledge", "snooze"})
 """Actions on an alert that is not over."""

@@ -18,7 +18,8 @@ from provider_console.tui.ink import Line, line, wrap
 from provider_console.tui.keymap import NEEDS, TITLES
 from provider_console.tui.link import Link
 from provider_console.tui.pages.frame import MINIMUM, banners, notice, rings, standing
-from provider_console.tui.state import State, routine
+from provider_console.tui.reduce import routine
+from provider_console.tui.state import State
 from provider_console.tui.widgets.keys import Key, Keys
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.nav import Nav

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from provider_console.console.views import CheckView
+from provider_console.tui.changes import CheckAsked, CheckDone, Ticked
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import CheckAsked, CheckDone, Ticked
 
 PROGRESS_S: Final = 0.25
 """How often the progress of checks is painted."""

@@ -9,10 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from provider_console.console.story import diagnosis
+from provider_console.tui.changes import CheckAsked, CheckDone, Examined, Ticked
 from provider_console.tui.ink import Line
 from provider_console.tui.pages import doctor
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import CheckAsked, CheckDone, Examination, Examined, Ticked
+from provider_console.tui.state import Examination
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.pager import Pager
 

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 
 from provider_console.console.story import story
 from provider_console.console.views import ExecutionSummary
+from provider_console.tui.changes import OlderRead, ReportRead
 from provider_console.tui.ink import BLANK, Line
 from provider_console.tui.pages import execution, recent, waterfall
 from provider_console.tui.pages.frame import SHORT
@@ -21,7 +22,7 @@ from provider_console.tui.pages.trace import Trace
 from provider_console.tui.pages.words import plural
 from provider_console.tui.screens.starting import StartingScreen
 from provider_console.tui.screens.stored import StoredScreen
-from provider_console.tui.state import RECENT, OlderRead, ReportRead
+from provider_console.tui.state import RECENT
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table

@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 
 from provider_console.console.views import ProviderView
+from provider_console.tui.changes import Read
 from provider_console.tui.pages import firstrun, questions
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Read
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.prompt import Choice, Choices
 

@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Final
 from textual.binding import Binding, BindingType
 
 from provider_console.console.views import LogLine
+from provider_console.tui.changes import Read
 from provider_console.tui.ink import Line
 from provider_console.tui.pages import log
 from provider_console.tui.screens.alerting import AlertScreen
-from provider_console.tui.state import LOG_KEPT, Read
+from provider_console.tui.state import LOG_KEPT
 from provider_console.tui.widgets.table import Row, Table
 
 LOG_S: Final = 1.0

@@ -6,8 +6,9 @@ from typing import Final
 
 from provider_console.console.errors import ConsoleError
 from provider_console.console.words import span_s
+from provider_console.tui.changes import HistoryRead, Ticked
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Asked, HistoryRead, Ticked
+from provider_console.tui.state import Asked
 
 LATE_S: Final = 0.3
 """Reading that takes longer is said."""

@@ -10,11 +10,11 @@ from textual.binding import Binding, BindingType
 
 from provider_console.console.views import ConfigView, PluginView
 from provider_console.console.words import clean_text
+from provider_console.tui.changes import Read
 from provider_console.tui.ink import Line, line, muted
 from provider_console.tui.pages import plugin
 from provider_console.tui.pages.plugins import troubled
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Read
 from provider_console.tui.widgets.pager import Pager
 
 

@@ -8,13 +8,13 @@ from typing import ClassVar, Final
 from textual.binding import Binding, BindingType
 
 from provider_console.console.views import HealthState, ProviderView
+from provider_console.tui.changes import AnalyticsRead
 from provider_console.tui.messages import FormRequested
 from provider_console.tui.pages import questions
 from provider_console.tui.pages.words import plural
 from provider_console.tui.screens import credential
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.screens.checking import checked
-from provider_console.tui.state import AnalyticsRead
 
 FIGURES_S: Final = 5.0
 """How often the figures of the provider that is looked at are read."""

@@ -10,11 +10,11 @@ from textual.binding import Binding, BindingType
 
 from provider_console.console.errors import BadRequest, ConfigurationInvalid, Conflict
 from provider_console.console.views import RevisionView
+from provider_console.tui.changes import Read
 from provider_console.tui.ink import BLANK, Line
 from provider_console.tui.pages import review
 from provider_console.tui.pages.unsaved import Unsaved, Written, reason
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Read
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.pager import Pager
 

@@ -11,11 +11,11 @@ from textual.binding import Binding, BindingType
 
 from provider_console.console.errors import BadRequest, ConfigurationInvalid
 from provider_console.console.views import RevisionView
+from provider_console.tui.changes import Read
 from provider_console.tui.ink import BLANK, Line
 from provider_console.tui.pages import revisions
 from provider_console.tui.pages.revisions import Compared
 from provider_console.tui.screens.base import ConsoleScreen
-from provider_console.tui.state import Read
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
 

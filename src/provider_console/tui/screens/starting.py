@@ -12,11 +12,11 @@ from textual.timer import Timer
 from provider_console.console.errors import ConsoleError, Reported
 from provider_console.console.views import ExecutionReport
 from provider_console.sdk.operation import Operation
+from provider_console.tui.changes import ContentArrived, Read, ReportRead
 from provider_console.tui.messages import FormRequested
 from provider_console.tui.pages.trace import Trace, trace_of
 from provider_console.tui.screens.base import ConsoleScreen
 from provider_console.tui.screens.draft import Draft, Own
-from provider_console.tui.state import ContentArrived, Read, ReportRead
 
 BEAT_S: Final = 0.1
 """How often a running execution is painted, and what has arrived of its result shown."""
