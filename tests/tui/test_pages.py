@@ -12,7 +12,7 @@ from tests.tui.scene import COVERAGE, DOWN, KEYLESS, NOW, PROVIDERS, SLOW, check
 from tests.tui.scene import health as health_of
 
 from provider_console.console.events import AlertFired, HealthChecked
-from provider_console.console.views import HealthState
+from provider_console.console.views import CredentialView, HealthState
 from provider_console.sdk.provider import Cost
 from provider_console.tui.changes import CheckAsked, Checked, ProvidersRead, Read, Ticked, Unanswered
 from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
@@ -225,6 +225,22 @@ def test_the_detail_says_why_and_what_to_try_first_and_what_breaks() -> None:
     assert "Is the server running there? Then press c to check." in said
     assert "translate en›sr has no other provider · 1 more goes to DeepL" in said
     assert "retry in 14 s" in said
+
+
+@pytest.mark.parametrize("width", [100, 112, 120, 140])
+def test_the_credential_of_the_detail_is_never_cut(width: int) -> None:
+    key = CredentialView(name="AZURE_TRANSLATOR_KEY", present=True, backend="keyring", age_ms=12 * 86_400_000.0)
+    for credential in (key, msgspec.structs.replace(key, present=False, backend=None, age_ms=None)):
+        view = msgspec.structs.replace(SLOW, credential=credential)
+        lines = detail.below(view, scene((view,)), width, 13, UNICODE)
+        said = " ".join(" ".join(plain(each)[min(width * 7 // 10, width - 36) :].split()) for each in lines[3:])
+        known = "in keyring, set 12 d ago" if credential.present else "is missing"
+        assert f"key AZURE_TRANSLATOR_KEY {known}" in said
+
+
+def test_what_is_said_of_a_provider_on_a_small_terminal_ends_at_the_margin() -> None:
+    view = msgspec.structs.replace(DOWN, health=msgspec.structs.replace(DOWN.health, last_error="refused " * 20))
+    assert next(width_of(each) for each in detail.brief(view, scene((view,)), 80)) == 79
 
 
 def test_the_detail_of_a_wide_terminal_has_the_terms_of_the_score() -> None:

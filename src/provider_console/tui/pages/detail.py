@@ -7,7 +7,7 @@ from typing import Final
 
 from provider_console.console.views import HealthState, ProviderView
 from provider_console.tui.glyphs import Glyphs
-from provider_console.tui.ink import Line, Span, head, key, left, line, muted, right, row, strong, wrap
+from provider_console.tui.ink import BLANK, Line, Span, head, key, left, line, muted, right, row, strong, width_of, wrap
 from provider_console.tui.pages import strips
 from provider_console.tui.pages.health import down_for, state_words
 from provider_console.tui.pages.questions import affects, place_of
@@ -23,6 +23,8 @@ from provider_console.tui.state import State
 ASIDE: Final = 180
 """From this width on the detail stands beside the table."""
 TRY: Final = "first try"
+KEPT: Final = 24
+"""Cells for where a credential is kept and since when: `in keyring, set 12 d ago`."""
 
 
 def brief(view: ProviderView, state: State, width: int) -> list[Line]:
@@ -34,24 +36,25 @@ def brief(view: ProviderView, state: State, width: int) -> list[Line]:
     hurt = affects(view, state)
     if hurt:
         second = line(*second, Span("  "), *hurt)
-    return [row(left(margin, *first), width=width), row(left(margin, *second), width=width)]
+    return [row(left(margin, *said, width=width - 2 * margin), width=width) for said in (first, second)]
 
 
 def below(view: ProviderView, state: State, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """The detail under the table, from its rule down; what has no room is left out from the bottom."""
     margin = 1 if width < 100 else 2
     lines: list[Line] = [ruled(width, margin, glyphs), _title(view, state, width, margin, glyphs), ()]
-    about = _about(view)
     label, at = margin, margin + 11
     beside = width >= 100
-    edge = width * 7 // 10
+    edge = min(width * 7 // 10, width - margin - 10 - KEPT)
+    about = _about(view, width - margin - edge - 10)
     room = (edge - at - 2) if beside else width - at - margin
     said: list[tuple[str, Line]] = []
     for name, value in facts(view, state):
         # What to do is never cut.
         first, *rest = wrap(value, room) if name == TRY else [value]
         said += [(name, first), *(("", part) for part in rest)]
-    for number, (name, value) in enumerate(said):
+    for number in range(max(len(said), len(about) if beside else 0)):
+        name, value = said[number] if number < len(said) else ("", BLANK)
         cells = [left(label, muted(name)), left(at, *value, width=room)]
         if beside and number < len(about):
             cells += [
@@ -111,24 +114,34 @@ def _sum(view: ProviderView) -> Line:
     return line(muted(said), strong(f"{health.score:.0f}"))
 
 
-def _about(view: ProviderView) -> list[tuple[str, Line]]:
-    return [
+def _about(view: ProviderView, room: int) -> list[tuple[str, Line]]:
+    whole, (name, rest) = credential(view), credential_parts(view)
+    fits = width_of(whole) <= room or not rest
+    about = [
         ("kind", line(", ".join(view.categories))),
         ("source", line(", ".join(view.sources) or MISSING)),
         ("tier", line(view.tier)),
-        ("key", credential(view)),
+        ("key", whole if fits else wrap(name, room)[0]),
     ]
+    # The name is what one looks for: where it is kept goes below it before either is cut.
+    return about if fits else [*about, *(("", more) for more in wrap(name, room)[1:]), ("", rest)]
 
 
 def credential(view: ProviderView) -> Line:
     """Name, place and age of its credential."""
+    name, rest = credential_parts(view)
+    return line(*name, " " if rest else "", *rest)
+
+
+def credential_parts(view: ProviderView) -> tuple[Line, Line]:
+    """The name of its credential, and what is known of that."""
     known = view.credential
     if known is None:
-        return line(muted("none needed"))
+        return line(muted("none needed")), BLANK
     if not known.present:
-        return line(known.name, Span(" is missing", "held"))
+        return line(known.name), line(Span("is missing", "held"))
     age = "" if known.age_ms is None else f", set {duration(known.age_ms)} ago"
-    return line(known.name, muted(f" in {known.backend or 'the environment'}{age}"))
+    return line(known.name), line(muted(f"in {known.backend or 'the environment'}{age}"))
 
 
 def titled(view: ProviderView, state: State, glyphs: Glyphs) -> Line:
