@@ -91,7 +91,7 @@ _BACK: Final = {
     ord(mark): plain
     for field in fields(Glyphs)
     for mark, plain in zip(getattr(UNICODE, field.name), getattr(ASCII, field.name), strict=True)
-} | {ord("×"): "x", ord("−"): "-"}
+} | {ord("×"): "x", ord("−"): "-", ord("←"): "<", ord("→"): ">"}
 
 
 def in_ascii(text: str) -> str:

@@ -62,8 +62,8 @@ def _operation(kind: str, payload: Any, *, options: Any = None) -> Operation:
     return Operation(kind=kind, category="translation", payload=payload, **(options or {}))
 
 
-def app() -> ConsoleApp:
-    """The terminal of that moment."""
+def app(**preview: Any) -> ConsoleApp:
+    """The terminal of that moment; `preview` are fields of `tui.link.Preview`."""
     console = FrozenConsole(
         {
             "health": health(PROVIDERS),
@@ -78,7 +78,7 @@ def app() -> ConsoleApp:
         }
     )
     names = tuple(view.name for view in PROVIDERS)
-    return frozen_app(console, clock=FrozenClock(NOW), names=names, user="alice", environment="production")
+    return frozen_app(console, clock=FrozenClock(NOW), names=names, user="alice", environment="production", **preview)
 
 
 def _saved(state: State) -> bool:
@@ -163,6 +163,13 @@ FORM: Final = Workflow(
         see("OpenAI would be asked first.", "Nobody is called for this."),
         expect("nothing runs", lambda state: not state.runs),
         snapshot("dry-run-120x40-dark"),
+        press("escape"),
+        see("fill in and run it"),
+        resize(80, 24),
+        press("shift+tab"),
+        theme("console-light"),
+        expect("nothing runs", lambda state: not state.runs),
+        snapshot("form-80x24-light"),
     ],
 )
 FOLLOW: Final = Workflow(
@@ -197,4 +204,24 @@ FOLLOW: Final = Workflow(
         snapshot("running-120x40-dark"),
     ],
 )
-ALL: Final = tuple((workflow, app) for workflow in (READ, THEMES, WALK, FORM, FOLLOW))
+FORM_ASCII: Final = Workflow(
+    "the fields of a form are seen without a colour and in ASCII",
+    [
+        see("retry in 14 s"),
+        open_mode("execution"),
+        press("n", "shift+tab", "right", "tab"),
+        see("Translate: fill in and run it"),
+        expect("the setting is ascii", lambda state: state.glyphs == "ascii"),
+        snapshot("form-80x24-mono"),
+        theme("console-contrast"),
+        press("tab"),
+        enter("en"),
+        expect("nothing runs", lambda state: not state.runs),
+        snapshot("form-80x24-contrast"),
+    ],
+    size=(80, 24),
+)
+ALL: Final = (
+    *((workflow, app) for workflow in (READ, THEMES, WALK, FORM, FOLLOW)),
+    (FORM_ASCII, lambda: app(glyphs="ascii", theme="console-mono")),
+)

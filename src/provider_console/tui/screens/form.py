@@ -29,6 +29,8 @@ from provider_console.tui.widgets.words import Words
 
 ROWS: Final = {"text": 5, "list": 4}
 """Rows of an entry of many lines."""
+LONGEST: Final = {"number": 20}
+"""Characters of an entry whose field has no length of its own."""
 CHOOSE: Final = (muted("← → choose"),)
 
 
@@ -124,7 +126,7 @@ class FormScreen(ConsoleScreen):
             typed=self._draft.typed.get(field.name, form.first_entry(field)),
             words=form.words_of(field),
             rows=ROWS.get(field.type, 1),
-            longest=field.max_length,
+            longest=LONGEST.get(field.type, field.max_length),
             cursor_glyph=self.glyphs.cursor,
         )
         entry.add_class("made")
@@ -140,6 +142,10 @@ class FormScreen(ConsoleScreen):
         if isinstance(entry, Entry) and entry.name == "kind" and message.chosen in (k.name for k in self.state.kinds):
             self._draft.kind = message.chosen
             self.show()
+
+    def on_descendant_focus(self) -> None:
+        """Name the keys that work in this entry: where one types, `?` is a character."""
+        self.show_keys()
 
     def on_form_requested(self, message: FormRequested) -> None:
         """Show the kind that suits these categories."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
+from textual.color import Color
 from textual.containers import Horizontal
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
+from provider_console.tui.glyphs import UNICODE
 from provider_console.tui.ink import Line, Span, head, line, muted, wrap
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.words import Words
@@ -18,12 +24,45 @@ LINE_LONGEST = 10_000
 """Characters of an entry of one line, whatever its field allows: longer ones are texts."""
 
 
+class Blank(Input):
+    """One line to type, dashed for `cells` cells where nothing is written yet: one sees where it is, and how wide."""
+
+    def __init__(self, typed: str, *, longest: int, cells: int) -> None:
+        super().__init__(typed, max_length=longest, compact=True, select_on_focus=False)
+        self._cells = cells
+
+    def render_line(self, y: int) -> Strip:
+        """The text, and the dashes behind it."""
+        return _dashed(super().render_line(y), self._cells, self, lit=self.has_focus)
+
+
+def _dashed(strip: Strip, cells: int, widget: Widget, *, lit: bool) -> Strip:
+    """A row with dashes up to so many cells where it is empty: in the accent where one types, `lit`."""
+    *written, last = strip
+    paper = last.style or Style()
+    # The cell of a cursor that is not shown just now is blank, too.
+    while written and not last.text.strip() and (written[-1].style or paper).bgcolor == paper.bgcolor:
+        last = Segment(written.pop().text + last.text, paper)
+    text = last.text.rstrip(" ")
+    at = strip.cell_length - cell_len(last.text) + cell_len(text)
+    dashes, rest = max(0, min(strip.cell_length, cells) - at), max(0, strip.cell_length - max(at, cells))
+    ink = Color.parse(widget.app.theme_variables["pc-accent" if lit else "pc-line"])
+    dash = paper + Style(color=ink.rich_color, underline=False)
+    pieces = (Segment(text, last.style), Segment(UNICODE.rest * dashes, dash), Segment(" " * rest, paper))
+    return Strip([*written, *(piece for piece in pieces if piece.text)], strip.cell_length)
+
+
 class Text(TextArea):
-    """Many lines to type; what is pasted beyond the longest is refused and said."""
+    """Many lines to type, dashed as far as they are empty; what is pasted beyond the longest is refused and said."""
 
     def __init__(self, text: str, *, longest: int) -> None:
         super().__init__(text, compact=True, highlight_cursor_line=False)
         self.longest = longest
+
+    def render_line(self, y: int) -> Strip:
+        """The text, and the dashes behind it."""
+        here = self.wrapped_document.location_to_offset(self.cursor_location).y - self.scroll_offset.y
+        return _dashed(super().render_line(y), self.size.width, self, lit=self.has_focus and y == here)
 
     async def _on_paste(self, event: events.Paste) -> None:
         if len(self.text) + len(event.text) > self.longest:
@@ -42,7 +81,7 @@ class Entry(Horizontal):
     Entry {
         height: auto;
         & > .entry--label { width: 18; }
-        & > .entry--note { width: 1fr; min-width: 30; padding: 0 0 0 2; }
+        & > .entry--note { width: 1fr; min-width: 32; padding: 0 2 0 2; }
         & > Input, & > TextArea, & > Words { width: 2fr; }
         & > Input { background: transparent; color: $pc-text; }
         & > TextArea { background: transparent; color: $pc-text; padding: 0; scrollbar-size: 1 1; }
@@ -121,7 +160,8 @@ def _control(typed: str, words: Sequence[str], rows: int, longest: int) -> Words
     if words:
         return Words(words, typed)
     if rows == 1:
-        return Input(typed, max_length=min(longest, LINE_LONGEST), compact=True, select_on_focus=False)
+        longest = min(longest, LINE_LONGEST)
+        return Blank(typed, longest=longest, cells=longest)
     text = Text(typed, longest=longest)
     text.styles.height = rows
     return text
