@@ -115,18 +115,21 @@ async def open_front_end(
     background: bool = True,
     grace_s: float = GRACE_S,
     repair: bool = False,
+    local: bool = False,
     beside: Callable[[Console], Coroutine[Any, Any, None]] | None = None,
 ) -> AsyncIterator[Console]:
     """The engine in this process as a person may use it: held to the OS user's role, and audited.
 
     With `repair`, a configuration that cannot be used leaves the last good one in force, so that it can be mended.
+    With `local` no source is asked that asks elsewhere: the map has what is configured, and keys that are there.
     `beside` is work of the program's own on the same engine, such as the sandbox's requests: without a person, so
     without a role and audit rows; it is cancelled at the end.
 
     Raises:
         ConfigurationInvalid, Forbidden
     """
-    async with _engine(situation or Situation(), background=background, grace_s=grace_s, repair=repair) as engine:
+    situation = situation or Situation()
+    async with _engine(situation, background=background, grace_s=grace_s, repair=repair, local=local) as engine:
         user = os_user()
         identity = Identity(actor=user, role=role_of(user, engine.settings().access, wanted=role), front_end=front_end)
         own = EngineConsole(engine)
@@ -202,7 +205,7 @@ async def _wire(address: Address, clock: SystemClock, ca_file: Path | None) -> W
 
 @asynccontextmanager
 async def _engine(
-    situation: Situation, *, background: bool, grace_s: float, repair: bool = False
+    situation: Situation, *, background: bool, grace_s: float, repair: bool = False, local: bool = False
 ) -> AsyncIterator[Engine]:
     places, environ = situation.places, situation.variables
     clock = SystemClock()
@@ -283,6 +286,7 @@ async def _engine(
             redact=redactor.redact,
             journal=journal,
             telemetry=telemetry,
+            local=local,
             tokens=lambda: _token_parts(
                 lambda: (live[0].settings() if live else loaded.settings).api,
                 secrets=secrets,

@@ -77,11 +77,13 @@ def span(text: str, *, option: str) -> float:
 
 
 @asynccontextmanager
-async def console_for(arguments: argparse.Namespace, output: Output, *, repair: bool = False) -> AsyncIterator[Console]:
+async def console_for(
+    arguments: argparse.Namespace, output: Output, *, repair: bool = False, local: bool = False
+) -> AsyncIterator[Console]:
     """The console, held to the user's role, for a command that runs once: it does not probe by itself.
 
     What is wrong with the console itself is said at the end. `repair`: the command is there to mend a configuration
-    that cannot be used.
+    that cannot be used. `local`: it needs no source that asks elsewhere, and waits for none.
     """
     # Only now: `--help` must not wait for the engine to load.
     with loading():
@@ -94,6 +96,7 @@ async def console_for(arguments: argparse.Namespace, output: Output, *, repair: 
         role=None if arguments.role is None else Role(arguments.role),
         background=False,
         repair=repair,
+        local=local,
     ) as console:
         try:
             yield console

@@ -31,7 +31,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
     value = await _read_value(arguments.name) if arguments.action == "set" else None
-    async with console_for(arguments, output) as console:
+    async with console_for(arguments, output, local=True) as console:
         match arguments.action:
             case "list":
                 secrets = await console.secrets()

@@ -34,7 +34,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
-    async with console_for(arguments, output) as console:
+    async with console_for(arguments, output, local=True) as console:
         match arguments.action:
             case "issue":
                 subject = arguments.subject or (await console.whoami()).actor
@@ -58,10 +58,7 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
                 else:
                     output.table(
                         ("ID", "FOR", "ROLE", "ISSUED", "UNTIL", "COUNTS"),
-                        [
-                            (t.id, t.subject, t.role, t.issued_at, t.expires_at, "yes" if t.valid else "no")
-                            for t in tokens
-                        ],
+                        [(t.id, t.subject, t.role, t.issued_at, t.expires_at, _counts(t)) for t in tokens],
                     )
             case "rotate-keys":
                 ended_count = await console.rotate_token_keys()

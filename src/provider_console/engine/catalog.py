@@ -50,7 +50,10 @@ Problems = list[tuple[str, str]]
 
 
 class Catalog:
-    """Providers as last unified. `lanes` is one dictionary for its whole life: others hold it and see it change."""
+    """Providers as last unified. `lanes` is one dictionary for its whole life: others hold it and see it change.
+
+    One that is `local` asks nobody: of the sources only those that answer from this machine, and no provider.
+    """
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class Catalog:
         on_change: Callable[[], None],
         on_breaker: Callable[[str, BreakerState, BreakerState], None],
         troubles: Troubles,
+        local: bool = False,
     ) -> None:
         self.lanes: dict[str, Lane] = {}
         self.problems: tuple[str, ...] = ()
@@ -80,6 +84,7 @@ class Catalog:
         self._on_change = on_change
         self._on_breaker = on_breaker
         self._troubles = troubles
+        self._local = local
         self._last_good: dict[str, Sequence[ProviderDescriptor]] = {}
         self._last_memories: dict[str, Memory] = {}
         self._expires = clock.monotonic()
@@ -122,6 +127,9 @@ class Catalog:
             self._settle([self._switched(provider, memories) for provider in providers], settings, told=other)
             await self.find_credentials()
             self._expires = self._clock.monotonic() + settings.health.cache_expiry / 1000
+            if self._local:
+                # It is a part of the map: what was stored of all of it stays.
+                return
             try:
                 await self._store.save_providers(self.providers, self._clock.wall())
             except StoreUnavailable as error:
@@ -148,7 +156,11 @@ class Catalog:
             self._on_change()
 
     async def _discover(self, problems: Problems) -> list[Found]:
-        sources = dict(self._plugins.sources)
+        sources = {
+            name: source
+            for name, source in self._plugins.sources.items()
+            if not self._local or getattr(source, "local", False)
+        }
         answers = await asyncio.gather(*(self._ask(name, source, problems) for name, source in sources.items()))
         return [(name, one) for name, answer in zip(sources, answers, strict=True) for one in answer]
 
@@ -269,6 +281,8 @@ class Catalog:
             age_s = self._clock.wall() - memory.described_at
             if known is not None and 0 <= age_s < self._settings().health.cache_expiry / 1000:
                 return known
+        if self._local:
+            return known
         credential = None
         try:
             if provider.credential is not None:

@@ -82,7 +82,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     `problem` says why the configuration file is not what is in force, `notices` are sentences from the start.
     `journal` has the newest lines of the log, where anybody keeps them.
     `tokens` makes what access tokens need, when they are first asked for; without it the console issues none.
-    `telemetry` is told of each execution that has ended."""
+    `telemetry` is told of each execution that has ended.
+    `local` leaves out sources that ask elsewhere: enough for whoever wants nothing but credentials or tokens."""
 
     clock: Clock
     rng: random.Random
@@ -105,6 +106,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Callable[[], TokenParts] | None = None
     journal: Journal | None = None
     telemetry: Telemetry | None = None
+    local: bool = False
 
 
 class Engine:
@@ -150,6 +152,7 @@ class Engine:
             on_change=self._order_changed,
             on_breaker=self._breaker_moved,
             troubles=self.troubles,
+            local=parts.local,
         )
         self.planner = Planner(self.catalog.lanes, self.desk.current, parts.plugins.rankers, parts.plugins.kinds)
         sorter = Sorter(parts.plugins.classify_hooks, parts.redact)

@@ -13,10 +13,14 @@ class Source(Protocol):
 
     `unlocks` maps names of credentials to titles: this source finds the provider of that title once there is such a
     credential. People are offered them when they add one.
+
+    `local` says that it answers at once, from the configuration and the names of credentials: commands about
+    credentials and tokens ask no other source.
     """
 
     name: str
     unlocks: Mapping[str, str] = {}
+    local: bool = False
 
     async def discover(self) -> Sequence[ProviderDescriptor]:
         """Every provider this source knows now; asked again after the cache expiry, within 10 s.

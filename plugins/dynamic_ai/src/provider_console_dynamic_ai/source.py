@@ -13,6 +13,7 @@ class ConfiguredModels(Source):
     """Yields a provider for each table in `[dynamic_ai.providers]`."""
 
     name: Final = "dynamic_ai"
+    local = True
 
     def __init__(self, context: PluginContext) -> None:
         self._context = context

@@ -17,6 +17,7 @@ class UnlockedProviders(Source):
     """
 
     name: Final = "system_secrets"
+    local = True
 
     def __init__(self, context: PluginContext, *, vendors: Sequence[Vendor] = VENDORS) -> None:
         self._context = context

@@ -13,6 +13,7 @@ class ConfiguredServices(Source):
     """One provider for each table in `[template.providers]`."""
 
     name: Final = "template"
+    local = True
 
     def __init__(self, context: PluginContext) -> None:
         self._context = context

@@ -13,6 +13,7 @@ class ConfiguredTranslators(Source):
     """Yields a provider for each table in `[translation.providers]`."""
 
     name: Final = "translation"
+    local = True
 
     def __init__(self, context: PluginContext) -> None:
         self._context = context
