@@ -11,7 +11,7 @@ import ipaddress
 import logging
 import math
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
@@ -66,6 +66,8 @@ class Api:
         self._service = service
         self._behind_proxy = behind_proxy
         self._now = service.clock.monotonic
+        self._called: tuple[str, Sequence[str]] = ("", ())
+        """The Host that was let in last, and the names that it was looked up in."""
         self._server_console = service.console(SERVER)
         self.metrics = Metrics()
         self.desk = Desk(service)
@@ -134,9 +136,12 @@ class Api:
         if hosts > 1:
             # RFC 9112, 3.2: a proxy in front may have looked at the other one.
             raise BadRequest("a request names one Host", field="Host")
-        called = _PORT.sub("", exchange.header(b"host") or "").lower()
-        if not any(called in (name.lower(), f"[{name.lower()}]") for name in self._service.settings().allowed_hosts):
-            raise Refused("misdirected", "this console does not go by that name; add it to api.allowed_hosts")
+        called = exchange.header(b"host") or "", self._service.settings().allowed_hosts
+        if called != self._called:
+            name = _PORT.sub("", called[0]).lower()
+            if not any(name in (one.lower(), f"[{one.lower()}]") for one in called[1]):
+                raise Refused("misdirected", "this console does not go by that name; add it to api.allowed_hosts")
+            self._called = called
 
     async def admit(self, exchange: Exchange, path: str, action: str) -> None:
         """Find out who asks, and whether they may. Raises: Unauthenticated, Busy, Forbidden, Draining."""

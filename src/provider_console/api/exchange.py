@@ -79,6 +79,9 @@ class Exchange:
                 raise ClientGone
             piece, more = message.get("body", b""), message.get("more_body", False)
             size += len(piece)
+            if not more and size == len(piece) <= BODY_BYTES:
+                # It came at once, as most do.
+                return bytes(piece)
             if size <= BODY_BYTES:
                 pieces += piece
             elif size > DISCARDED_BYTES:
@@ -101,8 +104,8 @@ class Exchange:
     async def json_body(self) -> bytes:
         """The body, said to be JSON."""
         body = await self.body()
-        kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        if kind != JSON:
+        kind = self.headers.get(b"content-type", b"")
+        if kind != JSON and kind.partition(b";")[0].strip().lower() != JSON:
             raise Refused("unsupported_media_type", "the body is JSON: say Content-Type: application/json")
         return body
 
@@ -140,7 +143,8 @@ class Exchange:
         self, content: bytes, *, status: int = 200, kind: bytes = JSON, headers: Mapping[bytes, bytes] | None = None
     ) -> None:
         """Send a whole answer."""
-        await self.begin(status, kind, {b"content-length": b"%d" % len(content), **(headers or {})})
+        length = {b"content-length": b"%d" % len(content)}
+        await self.begin(status, kind, length if headers is None else {**length, **headers})
         await self.send({"type": "http.response.body", "body": b"" if self.scope["method"] == "HEAD" else content})
 
     async def begin(self, status: int, kind: bytes, headers: Mapping[bytes, bytes]) -> None:

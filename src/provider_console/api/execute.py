@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
@@ -77,27 +77,24 @@ class Execute:
 
     async def _answered(self, exchange: Exchange, operation: Operation) -> Answered:
         """The report, or the problem where it may have taken effect. Raises: ConsoleError where it did not."""
-        with self._place():
-            try:
-                report = await while_there(exchange, exchange.console.execute(operation), self._tasks)
-            except (OutcomeUnknown, PartialResult) as error:
-                problem = problem_of(error, request_id=exchange.request_id)
-                return Answered(problem.status, _encode(problem), MEDIA_TYPE.encode(), final=True)
-            except OperationFailed as error:
-                raise self._ended(error) from error
-            return Answered(200, _encode(report), JSON, final=True)
+        self._take_place()
+        try:
+            report = await while_there(exchange, exchange.console.execute(operation), self._tasks)
+        except (OutcomeUnknown, PartialResult) as error:
+            problem = problem_of(error, request_id=exchange.request_id)
+            return Answered(problem.status, _encode(problem), MEDIA_TYPE.encode(), final=True)
+        except OperationFailed as error:
+            raise self._ended(error) from error
+        finally:
+            self._desk.executing -= 1
+        return Answered(200, _encode(report), JSON, final=True)
 
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        """One of the executions that may run at once. Raises: Busy."""
+    def _take_place(self) -> None:
+        """Be one of the executions that may run at once; the place is given back by whoever took it. Raises: Busy."""
         most = self._service.settings().max_executions
         if self._desk.executing >= most:
             raise Busy(f"{most} executions are under way (api.max_executions); come back", retry_after_ms=AGAIN_MS)
         self._desk.executing += 1
-        try:
-            yield
-        finally:
-            self._desk.executing -= 1
 
     def _ended(self, error: Reported) -> ConsoleError:
         """What an execution's end means to who asked: ours, where the grace of a shutdown ended it."""
@@ -106,9 +103,12 @@ class Execute:
         return error
 
     async def _stream(self, exchange: Exchange, operation: Operation) -> None:
-        with self._place():
+        self._take_place()
+        try:
             async with aclosing(_closable(exchange.console.execute_stream(operation))) as items:
                 await while_there(exchange, self._pass_on(exchange, items), self._tasks)
+        finally:
+            self._desk.executing -= 1
 
     async def _pass_on(self, exchange: Exchange, items: AsyncIterator[Chunk | ExecutionReport]) -> None:
         # What goes wrong before there is content is an answer of its own, with its status.

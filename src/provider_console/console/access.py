@@ -12,7 +12,7 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 import msgspec
 
@@ -207,9 +207,10 @@ class _Guard:
         if name == "whoami":
             return self._whoami
         method = getattr(self._console, name)
-        if _streams(method):
-            return self._streaming(name, action, method)
-        return self._plain(name, action, method)
+        wrapped = (self._streaming if _streams(method) else self._plain)(name, action, method)
+        # Found without this method from now on.
+        setattr(self, name, wrapped)
+        return wrapped
 
     async def _whoami(self) -> Who:
         role = self._identity.role
@@ -217,15 +218,18 @@ class _Guard:
         return Who(actor=self._identity.actor, role=role.value, front_end=self._identity.front_end, may=may)
 
     def _plain(self, name: str, action: Action, method: Callable[..., Any]) -> Callable[..., Any]:
+        may, actor = self._identity.role.includes(action.role), self._identity.actor
+
         async def call(*args: Any, **kwargs: Any) -> Any:
-            await self._admit(name, action, method, args, kwargs)
+            if not may:
+                await self._refuse(name, method, args, kwargs)
             if not action.audited:
-                with acting(self._identity.actor):
+                with acting(actor):
                     return await method(*args, **kwargs)
             intent = await self._intend(name, method, args, kwargs)
             outcome = "failed"
             try:
-                with acting(self._identity.actor):
+                with acting(actor):
                     answer = await method(*args, **kwargs)
                 outcome = "done"
                 return answer
@@ -238,8 +242,11 @@ class _Guard:
         return call
 
     def _streaming(self, name: str, action: Action, method: Callable[..., Any]) -> Callable[..., Any]:
+        may = self._identity.role.includes(action.role)
+
         async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            await self._admit(name, action, method, args, kwargs)
+            if not may:
+                await self._refuse(name, method, args, kwargs)
             intent = await self._intend(name, method, args, kwargs) if action.audited else None
             outcome = "failed"
             items = method(*args, **kwargs)
@@ -257,11 +264,9 @@ class _Guard:
 
         return call
 
-    async def _admit(
-        self, name: str, action: Action, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        if self._identity.role.includes(action.role):
-            return
+    async def _refuse(
+        self, name: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> NoReturn:
         intent = await self._intend(name, method, args, kwargs)
         await self._conclude(intent, "refused")
         raise Forbidden(refusal(name, self._identity))
@@ -286,13 +291,15 @@ class _Guard:
 
     async def _conclude(self, intent: int, outcome: str) -> None:
         try:
-            # A cancelled caller must still leave the outcome: the write is shielded from a cancel that is under way.
-            await asyncio.shield(self._audit.conclude(intent, result=outcome))
+            concluding = self._audit.conclude(intent, result=outcome)
+            # A store sees to it that a cancel loses no outcome; whoever was cancelled before is likely to be again.
+            await (concluding if outcome == "done" else asyncio.shield(concluding))
         except StoreUnavailable:
             # The effect has happened, and saying that it failed would be wrong: the intent without an outcome tells.
             log.exception("the outcome of audit row %d could not be written", intent)
 
 
+_encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 _UNSPOKEN: Final = frozenset({"payload", "text"})
 """Arguments whose content stays out of the trail: prompts and whole files. A `Secret` never speaks."""
 
@@ -330,7 +337,7 @@ def _subject(
     if str(spoken.get("key", "")).endswith("credential") and not is_credential_name(str(spoken.get("value"))):
         spoken["value"] = "…"
     first = next(iter(spoken.values()), None)
-    after = clean_content(mask_keys(msgspec.json.encode(spoken).decode())) if spoken else None
+    after = clean_content(mask_keys(_encode(spoken).decode())) if spoken else None
     return clean_text(mask_keys("" if first is None else str(first)), 200), after
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from provider_console.console.access import Bearer, Identity, guarded
 from provider_console.console.console import Console
@@ -13,6 +14,9 @@ from provider_console.engine.engine_console import EngineConsole
 
 log = logging.getLogger(__name__)
 
+GUARDS: Final = 1_024
+"""Somebodies whose console is kept ready."""
+
 
 class EngineService:
     """Implements `Service` on an engine."""
@@ -20,6 +24,7 @@ class EngineService:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._console = EngineConsole(engine)
+        self._guards: dict[Identity, Console] = {}
         self.clock = engine.parts.clock
         self.ids = engine.parts.ids
 
@@ -33,7 +38,12 @@ class EngineService:
 
     def console(self, identity: Identity) -> Console:
         """See `Service.console`."""
-        return guarded(self._console, self._engine.parts.audit, identity)
+        guard = self._guards.get(identity)
+        if guard is None:
+            if len(self._guards) >= GUARDS:
+                self._guards.clear()
+            guard = self._guards[identity] = guarded(self._console, self._engine.parts.audit, identity)
+        return guard
 
     async def refused(self, identity: Identity, *, action: str, subject: str, reason: str) -> None:
         """See `Service.refused`."""

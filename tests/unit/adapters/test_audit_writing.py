@@ -202,6 +202,28 @@ async def test_a_cancelled_writer_does_not_take_the_others_with_it(tmp_path: Pat
     assert (verdict.ok, verdict.rows) == (True, 5)
 
 
+@pytest.mark.parametrize("opened", [True, False])
+async def test_an_outcome_is_written_though_its_caller_is_cancelled(tmp_path: Path, *, opened: bool) -> None:
+    before = SqliteAudit(tmp_path / "audit.db", clock=SystemClock())
+    seq = await intend(before)
+    await before.close()
+    audit = SqliteAudit(tmp_path / "audit.db", clock=SystemClock())
+    try:
+        if opened:
+            await audit.open()
+        task = asyncio.create_task(audit.conclude(seq, result="done"))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while len(rows := await audit.rows()) < 2:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0)
+    finally:
+        await audit.close()
+
+    assert (rows[0].phase, rows[0].refers_to, rows[0].result) == ("outcome", seq, "done")
+
+
 async def test_closing_writes_what_still_waits(tmp_path: Path) -> None:
     audit = SqliteAudit(tmp_path / "audit.db", clock=SystemClock(), key=key)
     await audit.open()

@@ -60,7 +60,7 @@ class SqliteAudit:
         self._pending: list[tuple[trail.Entry, asyncio.Future[int]]] = []
         self._timer: asyncio.Handle | None = None
         self._crowded = False
-        self._under_way: asyncio.Future[list[int | LookupError]] | None = None
+        self._under_way: asyncio.Future[None] | None = None
         self._refused = False
         self._open: dict[int, trail.Who] = {}
         """Intents whose outcome is to come."""
@@ -108,13 +108,19 @@ class SqliteAudit:
         return await self._append(entry)
 
     async def conclude(self, seq: int, *, result: str, after: str | None = None) -> int:
-        """Write how it ended.
+        """Write how it ended, also where the caller is cancelled while it waits for that.
 
         Raises:
             LookupError: there is no intent at that position.
             StoreUnavailable
         """
-        await self._ready()
+        concluding = self._conclude(seq, result, after)
+        # Opening takes several steps, any of which could be the last; a row that waits is written whoever leaves.
+        return await (concluding if self._is_open else asyncio.shield(concluding))
+
+    async def _conclude(self, seq: int, result: str, after: str | None) -> int:
+        if not self._is_open:
+            await self._ready()
         if seq in self._lost:
             self._lost.discard(seq)
             raise Gone(self.path)
@@ -173,8 +179,6 @@ class SqliteAudit:
                     self._flush()
                 if self._under_way is not None:
                     await asyncio.wait([self._under_way])
-                    # Its callbacks run in the loop's next step and may start another.
-                    await self._clock.sleep(0)
             if self._database.current is not None and self._key is not None:
                 await self._database.write(partial(trail.checkpoint, self._key))
         except StoreUnavailable as error:
@@ -186,10 +190,11 @@ class SqliteAudit:
 
     # --- opening
 
+    @property
+    def _is_open(self) -> bool:
+        return self._writer is not None and self._writer is self._database.current and self._gone is None
+
     async def _ready(self) -> Connection:
-        writer = self._writer
-        if writer is not None and writer is self._database.current and self._gone is None:
-            return writer
         async with self._opening:
             if self._gone is not None:
                 gone, self._gone = self._gone, None
@@ -229,7 +234,8 @@ class SqliteAudit:
     # --- group commit
 
     async def _append(self, entry: trail.Entry) -> int:
-        await self._ready()
+        if not self._is_open:
+            await self._ready()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
         self._pending.append((entry, future))
@@ -253,18 +259,33 @@ class SqliteAudit:
             self._refuse(batch, str(Gone(self.path)))
             self._flush()
             return
+        loop = asyncio.get_running_loop()
         work = partial(trail.append, [entry for entry, _ in batch], self._clock.wall(), self._key)
-        self._under_way = self._writer.post(self._database.present(partial(transact, work)))
-        self._under_way.add_done_callback(partial(self._committed, batch))
+        written = self._database.present(partial(transact, work))
+        under_way = self._under_way = loop.create_future()
+
+        def write(connection: sqlite3.Connection) -> None:
+            done: list[int | LookupError] | Exception
+            try:
+                done = written(connection)
+            except Exception as error:  # noqa: BLE001 - carried to the loop, where each row's writer is told
+                done = error
+            # Not through a future of its own, which would cost another turn of the loop.
+            loop.call_soon_threadsafe(self._committed, under_way, batch, done)
+
+        self._writer.order(write)
 
     def _committed(
-        self, batch: list[tuple[trail.Entry, asyncio.Future[int]]], done: asyncio.Future[list[int | LookupError]]
+        self,
+        under_way: asyncio.Future[None],
+        batch: list[tuple[trail.Entry, asyncio.Future[int]]],
+        done: list[int | LookupError] | Exception,
     ) -> None:
+        under_way.set_result(None)
         self._under_way = None
-        error = done.exception()
-        self._refused = error is not None
-        if error is None:
-            for (entry, future), result in zip(batch, done.result(), strict=True):
+        self._refused = isinstance(done, Exception)
+        if isinstance(done, list):
+            for (entry, future), result in zip(batch, done, strict=True):
                 if isinstance(entry, trail.Intent) and isinstance(result, int):
                     self._remember(result, entry.who)
                 if future.done():
@@ -273,11 +294,11 @@ class SqliteAudit:
                     future.set_exception(result)
                 else:
                     future.set_result(result)
-        elif isinstance(error, Gone):
+        elif isinstance(done, Gone):
             self._gone = self._writer
-            self._refuse(batch, str(error))
+            self._refuse(batch, str(done))
         else:
-            self._refuse(batch, str(unavailable(self.path, error)) if isinstance(error, sqlite3.Error) else repr(error))
+            self._refuse(batch, str(unavailable(self.path, done)) if isinstance(done, sqlite3.Error) else repr(done))
         self._flush()
 
     def _remember(self, seq: int, who: trail.Who) -> None:

@@ -79,6 +79,10 @@ class Connection(aiosqlite.Connection):
         self._tx.put_nowait((future, partial(work, self._conn)))
         return future
 
+    def order(self, work: Work[None]) -> None:
+        """Hand work over that says by itself how it went, and raises nothing."""
+        self._tx.put_nowait((None, partial(work, self._conn)))
+
     def stop(self) -> asyncio.Future[None] | None:
         """End the thread; aiosqlite calls this when opening was cancelled too, and would leave the file open."""
         self._tx.put_nowait((None, self._close_raw))

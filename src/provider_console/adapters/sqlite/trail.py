@@ -19,9 +19,13 @@ UNSIGNED: Final = "audit.unsigned"
 """The action of a row that says which rows before it were written while no key could be had."""
 
 _ROWS: Final = f"INSERT INTO audit_log ({FIELDS}, hash)"
-_TAIL: Final = "SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1"
 _INTENT: Final = "SELECT actor, role, front_end, action, subject FROM audit_log WHERE seq = ? AND phase = 'intent'"
 _HEAD: Final = "SELECT trail, seq, hash, signature FROM audit_head WHERE id = 1"
+_END: Final = (
+    "SELECT head.trail, head.seq, head.hash, head.signature, last.seq, last.hash FROM (SELECT 1) "
+    "LEFT JOIN audit_head head ON head.id = 1 "
+    "LEFT JOIN (SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1) last"
+)
 _NEW_HEAD: Final = (
     "INSERT INTO audit_head (id, trail, seq, hash, signature) VALUES (1, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
     "SET trail = excluded.trail, seq = excluded.seq, hash = excluded.hash, signature = excluded.signature"
@@ -80,10 +84,14 @@ def head(connection: sqlite3.Connection) -> Head | None:
     return None if found is None else Head(trail=found[0], seq=found[1], hash=found[2], signature=found[3])
 
 
-def tail(connection: sqlite3.Connection) -> tuple[int, str] | None:
-    """Position and hash of the last row; None where there is none."""
-    found = connection.execute(_TAIL).fetchone()
-    return None if found is None else (found[0], found[1])
+def end(connection: sqlite3.Connection) -> tuple[Head | None, tuple[int, str] | None]:
+    """The stored head, and position and hash of the last row; each None where there is none.
+
+    By one statement: after each the thread waits for Python's lock anew.
+    """
+    trail, seq, hash_at_seq, mark, last, last_hash = connection.execute(_END).fetchone()
+    stored = None if trail is None else Head(trail=trail, seq=seq, hash=hash_at_seq, signature=mark)
+    return stored, None if last is None else (last, last_hash)
 
 
 def fault(stored: Head | None, last: tuple[int, str] | None, key: bytes | None) -> str | None:
@@ -113,7 +121,7 @@ def append(
     A chain that does not end as it was left is not mended: a row of its own says so first, so that new signatures
     never cover it up.
     """
-    stored, last = head(connection), tail(connection)
+    stored, last = end(connection)
     wrong = wrong or fault(stored, last, key)
     trail = secrets.token_hex(16) if stored is None else stored.trail
     seq, previous = last or (0, genesis(trail))
@@ -134,11 +142,10 @@ def append(
     done = [_add(entry, add, connection) for entry in entries]
     insert(connection, _ROWS, rows)
     if key is not None:
-        checkpoints = [row for row in rows if row[0] % CHECKPOINT == 0]
-        connection.executemany(
-            _CHECKPOINT,
-            [(row[0], row[-1], signature(key, "checkpoint", trail, row[0], row[-1])) for row in checkpoints],
-        )
+        for row in rows:
+            if row[0] % CHECKPOINT == 0:
+                mark = signature(key, "checkpoint", trail, row[0], row[-1])
+                connection.execute(_CHECKPOINT, (row[0], row[-1], mark))
     save(connection, Head(trail=trail, seq=seq, hash=previous, signature=None), key)
     return done
 
@@ -154,7 +161,7 @@ def _add(entry: Entry, add: Callable[..., int], connection: sqlite3.Connection) 
 
 def checkpoint(key: bytes, connection: sqlite3.Connection) -> None:
     """Sign the end of the chain so that the signature stays; inside a transaction."""
-    stored, last = head(connection), tail(connection)
+    stored, last = end(connection)
     # A head that this process would not trust is not signed either.
     if stored is None or stored.seq == 0 or fault(stored, last, key) is not None:
         return

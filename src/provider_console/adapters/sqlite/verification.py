@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from provider_console.adapters.sqlite.chain import CHECKPOINT, FIELDS, Value, genesis, row_hash, signed
-from provider_console.adapters.sqlite.trail import BREAK, Head, fault, head, tail
+from provider_console.adapters.sqlite.trail import BREAK, Head, end, fault
 from provider_console.core.ports.audit import AuditVerdict
 
 CHUNK: Final = 25
@@ -26,7 +26,7 @@ def end_fault(connection: sqlite3.Connection, key: bytes | None) -> str | None:
     for before, row in itertools.pairwise(rows):
         if row[0] != before[0] + 1 or row[-1] != row_hash(before[-1], row[:-1]):
             return f"row {before[0] + 1} is not what was written"
-    return fault(head(connection), tail(connection), key)
+    return fault(*end(connection), key)
 
 
 class Verification:
@@ -66,7 +66,7 @@ class Verification:
         connection.text_factory = lambda raw: str(raw, "utf-8", "surrogateescape")
         if not connection.in_transaction:
             connection.execute("BEGIN")
-        self._head, self._last = head(connection), tail(connection)
+        self._head, self._last = end(connection)
         (self._rows,) = connection.execute("SELECT count(*) FROM audit_log").fetchone()
         found = connection.execute("SELECT seq, hash, signature FROM audit_signatures ORDER BY seq")
         self._signatures = {seq: (hash_then, mark) for seq, hash_then, mark in found}

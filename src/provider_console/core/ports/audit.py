@@ -51,7 +51,7 @@ class AuditStore(Protocol):
         ...
 
     async def conclude(self, seq: int, *, result: str, after: str | None = None) -> int:
-        """Write how it ended."""
+        """Write how it ended: also where the caller is cancelled while it waits for that."""
         ...
 
     async def rows(self, *, since: float = 0.0, limit: int = 200, before: int | None = None) -> Sequence[AuditRow]:
