@@ -5,6 +5,7 @@ What no other module tries is tried here.
 
 from __future__ import annotations
 
+import gc
 import random
 import re
 from pathlib import Path
@@ -37,6 +38,7 @@ from provider_console.tui.ink import Line, line, plain
 from provider_console.tui.keymap import TITLES
 from provider_console.tui.palette import commands
 from provider_console.tui.screens.base import ConsoleScreen
+from provider_console.tui.state import State
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
 
@@ -185,6 +187,28 @@ async def test_while_all_is_well_a_second_changes_the_sentence_and_rows_follow_w
         assert "checked just now" in told[0][0]
         assert told[0][1] == row
         assert told[4][1] != row
+
+
+async def test_a_mode_that_is_not_seen_keeps_no_older_state_and_shows_the_new_one_once_it_is_seen() -> None:
+    clock = FrozenClock(NOW)
+    app = fleet.app(clock=clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        clock.advance(30.0)
+        app.change(Ticked(clock.wall()))
+        for mode, _title in (*TITLES, TITLES[0]):
+            await app.action_mode(mode)
+            await pilot.pause()
+        await app.action_mode("plugins")
+        clock.advance(60.0)
+        app.change(Ticked(clock.wall()))
+        await pilot.pause()
+        gc.collect()
+
+        assert [each.now for each in gc.get_objects() if isinstance(each, State) and each.now == NOW + 30.0] == []
+        await app.action_mode("health")
+        await pilot.pause()
+        assert "checked 1 m 38 s ago" in plain(app.screen.query_one("#headline", Lines).lines[1])
 
 
 def _rows(table: Table) -> list[str]:

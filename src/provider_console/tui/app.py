@@ -248,9 +248,10 @@ class ConsoleApp(TypingAhead):
             # Marks are replaced on the way to the terminal: whatever was painted has to go there anew.
             self.mutate_reactive(ConsoleApp.theme)
         self._first_run()
-        for screen in self.screen_stack:
-            if isinstance(screen, ConsoleScreen):
-                screen.state = self.state
+        for mode, stack in self._screen_stacks.items():
+            for screen in stack:
+                if isinstance(screen, ConsoleScreen):
+                    screen.know(self.state, seen=mode == self.current_mode)
 
     def _first_run(self) -> None:
         alone = len(self.screen_stack) == 1 and getattr(self.screen, "MODE", "") == "health"

@@ -134,7 +134,8 @@ class ActivityScreen(FilteredScreen, ListeningScreen):
         table.fill(self._alert_rows(), lambda width: alerts.header(width, glyphs, ruled=not short))
 
     def _alert_rows(self) -> list[Row]:
-        state, glyphs, short = self.state, self.glyphs, self._short
+        glyphs, short = self.glyphs, self._short
+        state = self.state
         known = (tuple(self._alerts), state.providers, state.coverage, state.now, short)
         if self._rows.get("alerts", ((), []))[0] == known:
             return self._rows["alerts"][1]
@@ -143,10 +144,10 @@ class ActivityScreen(FilteredScreen, ListeningScreen):
             over = alert.state == "cleared"
 
             def first(width: int, selected: bool, alert: AlertView = alert) -> Line:  # noqa: FBT001 - the table's call
-                return alerts.alert_row(alert, state, width, glyphs, selected=selected)
+                return alerts.alert_row(alert, self.state, width, glyphs, selected=selected)
 
             def second(width: int, _selected: bool, alert: AlertView = alert) -> Line:  # noqa: FBT001 - as above
-                return alerts.second_row(alert, state, width)
+                return alerts.second_row(alert, self.state, width)
 
             group = len(self._alerts) if over else 0 if short else place
             rows.append(Row(alert.id, first, group, second=None if over or short else second))

@@ -40,6 +40,8 @@ class ConsoleScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._compositor = Bands()
+        self._behind = False
+        """Whether the state has moved on while another mode was shown."""
         self.title = dict(TITLES).get(self.MODE, "")
 
     @property
@@ -84,7 +86,18 @@ class ConsoleScreen(Screen[None]):
         """Show what changed meanwhile."""
         # Another theme has been put on by now; styling all of a screen twice at its first visit took a third of it.
         event.refresh_styles = False
+        if self._behind:
+            self._behind = False
+            self._show_all()
         self.state = self.app.state  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
+
+    def know(self, state: State, *, seen: bool) -> None:
+        """Take over a state. One that is not seen shows nothing of it, but keeps no older one in memory either."""
+        if seen:
+            self.state = state
+        else:
+            self._behind = True
+            self.set_reactive(ConsoleScreen.state, state)
 
     def watch_state(self, before: State, after: State) -> None:
         """Show the new state."""

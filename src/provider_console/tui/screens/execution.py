@@ -22,7 +22,7 @@ from provider_console.tui.pages.trace import Trace
 from provider_console.tui.pages.words import plural
 from provider_console.tui.screens.starting import StartingScreen
 from provider_console.tui.screens.stored import StoredScreen
-from provider_console.tui.state import RECENT
+from provider_console.tui.state import RECENT, State
 from provider_console.tui.widgets.filter import Filter
 from provider_console.tui.widgets.lines import Lines
 from provider_console.tui.widgets.table import Row, Table
@@ -110,13 +110,20 @@ class ExecutionScreen(StoredScreen, StartingScreen):
         self._show_one()
         self._keep_time()
 
+    def know(self, state: State, *, seen: bool) -> None:
+        """Where it is not seen, nothing is kept of what the list was made from: a hundred executions as they ran."""
+        if not seen:
+            self._known_of = ()
+        super().know(state, seen=seen)
+
     def _show_one(self) -> None:
-        state, trace = self.state, self.trace
+        trace = self.trace
         short = self.size.height < SHORT
         table = self.query_one("#attempts", Table)
         place = recent.place_of(self._opened or "", self._known, every=self._every)
 
         def top(width: int, _height: int) -> Sequence[Line]:
+            state = self.state
             if trace is None and self._own:
                 lines = execution.beginning(width)
             else:
@@ -144,11 +151,11 @@ class ExecutionScreen(StoredScreen, StartingScreen):
             table.cursor = rows[-1].key
 
     def _row(self, trace: Trace, place: int) -> Row:
-        state, glyphs = self.state, self.glyphs
-        under = waterfall.below(trace, place, state, self._width, glyphs)
+        glyphs = self.glyphs
+        under = waterfall.below(trace, place, self.state, self._width, glyphs)
         return Row(
             str(place),
-            lambda width, selected: waterfall.attempt_row(trace, place, state, width, glyphs, selected=selected),
+            lambda width, selected: waterfall.attempt_row(trace, place, self.state, width, glyphs, selected=selected),
             after=None if under is None else lambda _width: under,
         )
 
@@ -157,7 +164,7 @@ class ExecutionScreen(StoredScreen, StartingScreen):
         return self.size.width - (76 if self.wide else 0)
 
     def _show_under(self) -> None:
-        state, glyphs, trace = self.state, self.glyphs, self.trace
+        glyphs, trace = self.glyphs, self.trace
         under = self.query_one("#under", Lines)
         if trace is None:
             under.show(lambda _width, _height: ())
@@ -169,17 +176,17 @@ class ExecutionScreen(StoredScreen, StartingScreen):
         moved = self._place is not None
 
         def page(width: int, _height: int) -> Sequence[Line]:
-            return execution.sections(trace, chosen, state, width, room, glyphs, moved=moved)
+            return execution.sections(trace, chosen, self.state, width, room, glyphs, moved=moved)
 
         under.show(page)
 
     def _show_list(self) -> None:
-        state, glyphs, known, needle = self.state, self.glyphs, self._known, self._needle
+        glyphs, known, needle = self.glyphs, self._known, self._needle
         short = self.size.height < SHORT
         self.query_one("#listed", Lines).show(
             lambda width, _height: [
                 *([] if short else [BLANK]),
-                *recent.headline(state, known, needle, width, every=self._every, looked=self._looked),
+                *recent.headline(self.state, known, needle, width, every=self._every, looked=self._looked),
                 BLANK,
             ]
         )
@@ -188,7 +195,7 @@ class ExecutionScreen(StoredScreen, StartingScreen):
                 Row(
                     entry.execution_id,
                     lambda width, selected, entry=entry: recent.entry_row(  # type: ignore[misc]  # bound at once
-                        entry, state, width, glyphs, selected=selected
+                        entry, self.state, width, glyphs, selected=selected
                     ),
                 )
                 for entry in known
