@@ -83,6 +83,25 @@ def test_a_row_that_is_steady_does_not_know_the_time_and_one_in_trouble_does() -
     assert same == {"LibreTranslate": False, "OpenAI": False, "Gemini": False, "Apertium": True, "DeepL": True}
 
 
+def test_a_row_is_made_of_no_state_which_it_would_keep_with_all_that_ran_then() -> None:
+    state = scene()
+
+    assert not any(part is state for entry in health.entries(state) for part in health.made_of(entry, state))
+
+
+def test_a_provider_that_is_read_again_and_says_the_same_stays_the_very_same() -> None:
+    state = scene()
+    again = tuple(msgspec.structs.replace(view) for view in PROVIDERS)
+    worse = provider("OpenAI", score=12.0)
+
+    read = reduce(state, Read(NOW, {"health": health_of(again)}))
+    one = reduce(state, ProvidersRead(NOW, tuple(worse if view.id == worse.id else view for view in again)))
+
+    assert all(read.providers[key] is view for key, view in state.providers.items())
+    assert {key for key, view in one.providers.items() if view is not state.providers[key]} == {worse.id}
+    assert one.providers[worse.id].health.score == 12.0
+
+
 WELL = (provider("Apertium", score=96.0), provider("DeepL", score=99.1))
 
 

@@ -132,10 +132,16 @@ def _read(change: Read, state: State) -> State:
     fields = dict(change.fields)
     health = fields.get("health")
     if health is not None:
-        fields["providers"] = {view.id: view for view in health.providers}
+        fields["providers"] = _known(health.providers, state)
     if "trends" in fields or "checks" in fields:
         fields = {name: _frozen(value) for name, value in fields.items()}
     return replace(state, answered_at=change.at, stale_since=None, **{"failure": None, **fields})
+
+
+def _known(views: Iterable[ProviderView], state: State) -> dict[str, ProviderView]:
+    """Providers by id; who says the same as before stays the very same, and is neither sorted nor laid out again."""
+    before = state.providers
+    return {view.id: known if (known := before.get(view.id)) == view else view for view in views}
 
 
 def _frozen(value: Any) -> Any:
@@ -144,7 +150,7 @@ def _frozen(value: Any) -> Any:
 
 @_apply.register
 def _providers_read(change: ProvidersRead, state: State) -> State:
-    known = {**state.providers, **{view.id: view for view in change.providers}}
+    known = {**state.providers, **_known(change.providers, state)}
     return replace(state, answered_at=change.at, stale_since=None, failure=None, providers=known)
 
 

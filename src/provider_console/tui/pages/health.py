@@ -156,11 +156,14 @@ def _haystack(entry: Entry) -> str:
 
 
 def made_of(entry: Entry, state: State) -> tuple[object, ...]:
-    """What a row is made of: of the same things it says the same. One that is steady does not know the time."""
+    """What a row is made of: of the same things it says the same. One that is steady does not know the time.
+
+    Never the state itself: a row is kept for long, and with it whatever it is made of.
+    """
     view = entry.view
     steady = view is not None and view.health.state not in TROUBLED and state.checking is None
     seen = (state.checks.get(entry.key), state.trends.get(entry.key))
-    return (entry, *seen, state.glyphs, None if steady else state)
+    return (entry, *seen, state.glyphs, *((None,) * 3 if steady else (state.now, state.checking, state.failure)))
 
 
 def header(width: int, glyphs: Glyphs, *, ruled: bool) -> list[Line]:
