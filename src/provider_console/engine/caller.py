@@ -359,7 +359,8 @@ def _timed_out(attempt: Attempt, execution: Execution) -> Failure:
 
 def _impatient(error: TimeoutError) -> bool:
     """Whether a caller's own code gave up waiting: it is no socket's timeout."""
-    return isinstance(error.__cause__, CancelledError)
+    # Before Python 3.11.4 `asyncio.timeout` named no cause.
+    return isinstance(error.__cause__ or error.__context__, CancelledError)
 
 
 def _closable(chunks: Any) -> Any:
