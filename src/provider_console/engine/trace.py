@@ -191,7 +191,8 @@ class Execution(Timed, eq=False):
 
     def attempt_row(self, attempt: Attempt) -> AttemptRow:
         """One attempt as the database keeps it."""
-        view = self.attempt_view(attempt)
+        known = self._ended
+        view = self.attempt_view(attempt) if known is None else known.attempts[self.attempts.index(attempt)]
         return AttemptRow(
             execution_id=self.id,
             provider=attempt.provider,
