@@ -75,6 +75,18 @@ def lines(running: ConsoleApp, name: str) -> str:
     return "\n".join(plain(line) for line in running.screen.query_one(f"#{name}", Lines).lines)
 
 
+async def test_fields_that_come_before_the_first_screen_find_no_selection_to_clear() -> None:
+    # From Python 3.12 on Textual's tasks begin at once, and so do the fields of a screen that is not shown yet.
+    running = app()
+    assert not running.screen_stack
+
+    running.clear_selection()
+
+    async with running.run_test():
+        running.clear_selection()
+        assert running.screen_stack
+
+
 async def test_the_first_frame_has_the_names_and_the_keys() -> None:
     async with app().run_test(size=(120, 40)) as pilot:
         await pilot.pause()

@@ -157,6 +157,11 @@ class ConsoleApp(TypingAhead):
         self.workers.cancel_all()
         await asyncio.gather(*(worker.wait() for worker in self.workers), return_exceptions=True)
 
+    def clear_selection(self) -> None:
+        """Clear what is selected, where there is a screen: since Python 3.12 the fields of the first come before it."""
+        if self.screen_stack:
+            super().clear_selection()
+
     def on_mount(self) -> None:
         """Start once the first frame has been painted."""
         self.call_after_refresh(self._start)
