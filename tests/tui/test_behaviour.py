@@ -252,6 +252,51 @@ async def test_a_word_in_one_row_asks_the_widgets_of_that_row_for_that_row() -> 
         assert asked == [Region(0, 4, 120, 1)]
 
 
+def _strips() -> int:
+    return sum(isinstance(each, Strip) for each in gc.get_objects())
+
+
+async def test_a_row_that_was_painted_over_is_gone_before_the_collector_comes() -> None:
+    clock = FrozenClock(NOW)
+    app = fleet.app(clock=clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+
+        async def seconds(count: int) -> None:
+            for _second in range(count):
+                clock.advance(1.0)
+                app.change(Ticked(clock.wall()))
+                await pilot.pause()
+
+        await seconds(2)
+        gc.collect()
+        gc.disable()
+        try:
+            before = _strips()
+            await seconds(20)
+            after = _strips()
+        finally:
+            gc.enable()
+
+        assert after - before < 20
+
+
+async def test_nothing_is_kept_of_what_was_painted_on_a_screen_that_was_left() -> None:
+    app = fleet.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+
+        async def visits(count: int) -> int:
+            for _visit in range(count):
+                await pilot.press("enter")
+                await pilot.pause()
+                await pilot.press("escape")
+                await pilot.pause()
+            gc.collect()
+            return _strips()
+
+        before = await visits(2)
+        assert await visits(6) - before < 40
+
+
 async def test_what_is_behind_a_widget_that_takes_all_of_a_row_is_not_asked_for_it() -> None:
     app = fleet.app()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -18,6 +18,7 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widget import Widget
 
 from provider_console.console.console import Console
 from provider_console.console.errors import ConsoleError
@@ -38,6 +39,7 @@ from provider_console.tui.themes import DEFAULT_THEME, Themes, in_256, load_them
 from provider_console.tui.typing_ahead import TypingAhead
 
 if TYPE_CHECKING:
+    from textual.await_remove import AwaitRemove
     from textual.pilot import Pilot
 
 _OF_SCREENS: Final = (
@@ -266,6 +268,13 @@ class ConsoleApp(TypingAhead):
 
         self._welcomed = True
         self.push_screen(FirstRunScreen())
+
+    def _prune(self, *nodes: Widget, parent: DOMNode | None = None) -> AwaitRemove:
+        """Let go of what was painted of widgets that go away: Textual remembers for 1,024 of them how they looked."""
+        for node in nodes:
+            for each in node.walk_children(Widget, with_self=True):
+                each._styles_cache.clear()  # noqa: SLF001 - nothing public lets go of it
+        return super()._prune(*nodes, parent=parent)
 
     # --- themes -------------------------------------------------------------------------------------------------
 

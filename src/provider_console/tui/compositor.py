@@ -21,8 +21,14 @@ class Bands(Compositor):
         self._bands: Sequence[Region] = ()
 
     def _render_chops(self, crop: Region, is_rendered_line: Callable[[int], bool]) -> Sequence[Mapping[int, Strip]]:
-        self._bands = bands([y for y in crop.line_range if is_rendered_line(y)], self.size.width)
-        return super()._render_chops(crop, is_rendered_line)
+        rows = [y for y in crop.line_range if is_rendered_line(y)]
+        self._bands = bands(rows, self.size.width)
+        chops = super()._render_chops(crop, is_rendered_line)
+        for y in rows:
+            for strip in filter(None, chops[y].values()):
+                # One that is not cut keeps itself as its only piece, and nobody but the collector would let go of it.
+                strip._divide_cache.clear()  # noqa: SLF001 - nothing public lets go of it
+        return chops
 
     def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
         # From the front: where one widget takes all of a band, what is behind it there is not seen.
