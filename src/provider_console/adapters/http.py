@@ -263,8 +263,11 @@ def _with_params(url: str, params: Mapping[str, str] | None) -> str:
 
 
 def _check_headers(fields: Mapping[str, str], checked: CheckedUrl) -> None:
+    # All at once, and one by one only to find the one at fault.
+    if all(map(_sendable, fields)) and _HEADER_VALUE.fullmatch("".join(fields.values())):
+        return
     for name, value in fields.items():
-        if not _HEADER_NAME.fullmatch(name) or name in _CONNECTION_HEADERS or name.startswith("proxy-"):
+        if not _sendable(name):
             raise _unsendable(f"a header of the request to {checked.target} cannot be given by a driver")
         # The libraries would complain with the whole value in hand.
         if not _HEADER_VALUE.fullmatch(value):
@@ -272,6 +275,12 @@ def _check_headers(fields: Mapping[str, str], checked: CheckedUrl) -> None:
                 f"the header {name} of the request to {checked.target} holds a character that HTTP cannot carry; "
                 "if it is a credential, store it again without line ends and special characters"
             )
+
+
+@lru_cache(maxsize=256)
+def _sendable(name: str) -> bool:
+    """Whether a driver may give this header."""
+    return bool(_HEADER_NAME.fullmatch(name)) and name not in _CONNECTION_HEADERS and not name.startswith("proxy-")
 
 
 def _unsendable(message: str) -> TransportError:

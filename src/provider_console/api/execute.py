@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -12,7 +11,7 @@ import msgspec
 
 from provider_console.api.desk import Desk
 from provider_console.api.exchange import JSON, Exchange, decode
-from provider_console.api.presence import while_there
+from provider_console.api.presence import Presence
 from provider_console.api.replays import Answered, Replays
 from provider_console.console.errors import (
     BadRequest,
@@ -42,10 +41,10 @@ _encode = msgspec.json.Encoder().encode
 class Execute:
     """Serves the route."""
 
-    def __init__(self, service: Service, desk: Desk, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, service: Service, desk: Desk, presence: Presence) -> None:
         self._service = service
         self._desk = desk
-        self._tasks = tasks
+        self._presence = presence
         self._replays = Replays(service.clock.monotonic)
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -79,7 +78,7 @@ class Execute:
         """The report, or the problem where it may have taken effect. Raises: ConsoleError where it did not."""
         self._take_place()
         try:
-            report = await while_there(exchange, exchange.console.execute(operation), self._tasks)
+            report = await self._presence.while_there(exchange, exchange.console.execute(operation))
         except (OutcomeUnknown, PartialResult) as error:
             problem = problem_of(error, request_id=exchange.request_id)
             return Answered(problem.status, _encode(problem), MEDIA_TYPE.encode(), final=True)
@@ -106,7 +105,7 @@ class Execute:
         self._take_place()
         try:
             async with aclosing(_closable(exchange.console.execute_stream(operation))) as items:
-                await while_there(exchange, self._pass_on(exchange, items), self._tasks)
+                await self._presence.while_there(exchange, self._pass_on(exchange, items))
         finally:
             self._desk.executing -= 1
 

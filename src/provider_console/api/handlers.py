@@ -13,7 +13,7 @@ from provider_console.api.desk import Desk
 from provider_console.api.events import Hub
 from provider_console.api.exchange import Exchange, decode
 from provider_console.api.execute import EVENTS, Execute
-from provider_console.api.presence import while_there
+from provider_console.api.presence import Presence
 from provider_console.console.errors import BadRequest, Conflict
 from provider_console.console.problems import Refused
 from provider_console.console.routes import Route
@@ -120,8 +120,8 @@ class Specials:
         self._service = service
         self._desk = desk
         self._hub = hub
-        self._tasks = tasks
-        self.execute = Execute(service, desk, tasks)
+        self._presence = Presence(tasks)
+        self.execute = Execute(service, desk, self._presence)
 
     async def operation(self, exchange: Exchange) -> None:
         """A form, checked: what `POST /execute` then takes."""
@@ -195,7 +195,7 @@ class Specials:
         """What happens, from now on or from the event after `Last-Event-ID`."""
         exchange.query(None)
         place = self._hub.place(exchange.header(b"last-event-id"))
-        await while_there(exchange, self._pass_on(exchange, place), self._tasks)
+        await self._presence.while_there(exchange, self._pass_on(exchange, place))
 
     async def _pass_on(self, exchange: Exchange, place: int) -> None:
         clock, ends_at = self._service.clock, exchange.bearer.expires_at

@@ -243,11 +243,14 @@ class _Guard:
 
     def _streaming(self, name: str, action: Action, method: Callable[..., Any]) -> Callable[..., Any]:
         may = self._identity.role.includes(action.role)
+        if may and not action.audited:
+            # Nothing to refuse and nothing to write: no generator between those who tell and those who listen.
+            return method
 
         async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             if not may:
                 await self._refuse(name, method, args, kwargs)
-            intent = await self._intend(name, method, args, kwargs) if action.audited else None
+            intent = await self._intend(name, method, args, kwargs)
             outcome = "failed"
             items = method(*args, **kwargs)
             try:
@@ -259,8 +262,7 @@ class _Guard:
                 raise
             finally:
                 await items.aclose()
-                if intent is not None:
-                    await self._conclude(intent, outcome)
+                await self._conclude(intent, outcome)
 
         return call
 

@@ -54,9 +54,9 @@ class Bus:
         self.listening = True
         try:
             while not self._closed or queue.waiting:
-                yield await queue.get()
-        except _Closed:
-            return
+                while queue.waiting:
+                    yield queue.waiting.popleft()
+                await queue.news()
         finally:
             self._queues.remove(queue)
             self.listening = bool(self._queues or self._taps)
@@ -78,10 +78,6 @@ class Bus:
             tap(event)
         for queue in self._queues:
             queue.put(event)
-
-
-class _Closed(Exception):
-    pass
 
 
 class _Queue:
@@ -106,13 +102,11 @@ class _Queue:
         self._closed = True
         self._wake()
 
-    async def get(self) -> Event:
-        while not self.waiting:
-            if self._closed:
-                raise _Closed
+    async def news(self) -> None:
+        """Wait until there is an event, or the end."""
+        if not self.waiting and not self._closed:
             self._woken = asyncio.get_running_loop().create_future()
             await self._woken
-        return self.waiting.popleft()
 
     def _wake(self) -> None:
         if self._woken is not None and not self._woken.done():

@@ -329,7 +329,7 @@ def _started(execution: Execution, attempt: Attempt) -> AttemptStarted:
 
 def _ended(execution: Execution, attempt: Attempt) -> AttemptEnded:
     # That another provider absorbs a failure is the execution's to say, in its end.
-    view = msgspec.structs.replace(execution.attempt_view(attempt), absorbed=False)
+    view = execution.seen(attempt)
     return AttemptEnded(
         at=execution.wall(attempt.started + attempt.duration_s), execution_id=execution.id, attempt=view
     )

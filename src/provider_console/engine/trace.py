@@ -49,6 +49,8 @@ class Attempt(msgspec.Struct, eq=False):
     model: str | None = None
     units: Mapping[str, float] = MappingProxyType({})
     price: Cost | None = None
+    view: AttemptView | None = None
+    """How front ends see it, once it has ended: an event, the report and the record are made of it."""
 
     @property
     def duration_s(self) -> float:
@@ -150,6 +152,20 @@ class Execution(Timed, eq=False):
 
     def attempt_view(self, attempt: Attempt) -> AttemptView:
         """One attempt as a front end sees it."""
+        view = self.seen(attempt)
+        absorbed = attempt.failure is not None and self.status == "ok"
+        return msgspec.structs.replace(view, absorbed=True) if absorbed else view
+
+    def seen(self, attempt: Attempt) -> AttemptView:
+        """The same while nobody knows yet whether another provider absorbs its failure."""
+        view = attempt.view
+        if view is None:
+            view = self._view(attempt)
+            if attempt.ended is not None:
+                attempt.view = view
+        return view
+
+    def _view(self, attempt: Attempt) -> AttemptView:
         failure = attempt.failure
         return AttemptView(
             provider=attempt.provider,
@@ -164,7 +180,7 @@ class Execution(Timed, eq=False):
             provider_code=None if failure is None else failure.code,
             message=None if failure is None else failure.message,
             retry_after_ms=None if failure is None or failure.retry_after_s is None else _ms(failure.retry_after_s),
-            absorbed=failure is not None and self.status == "ok",
+            absorbed=False,
         )
 
     @property
