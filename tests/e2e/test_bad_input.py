@@ -350,3 +350,54 @@ def test_a_reader_who_has_seen_enough_gets_no_traceback(home: Home, arguments: t
         os.close(writer)
 
     assert (finished.returncode, finished.stderr) == (0, b"")
+
+
+# --- words of the command line -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("execute",), "provider-console execute: the following arguments are required: kind"),
+        (("health", "x"), "provider-console health: unrecognized arguments: x"),
+        (("themes",), "provider-console themes: the following arguments are required: ACTION"),
+        (("token", "issue", "--role", "nobody"), "invalid choice: 'nobody'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_what_no_command_takes_is_a_sentence_and_the_way_to_the_help(
+    home: Home, arguments: tuple[str, ...], words: str
+) -> None:
+    finished = home.run(*arguments)
+
+    sentence, way = clean_stderr(finished)
+    assert (finished.code, finished.out) == (2, "")
+    assert words in sentence
+    assert "<" not in sentence
+    assert way.endswith("--help explains it")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "way"),
+    [
+        (("execute", "translate", "--to", "es"), "text is missing; --text gives it"),
+        (("execute", "embed"), "texts is missing; --text gives it"),
+        (("providers", "list", "primary"), "providers list takes no ID"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_what_is_missing_or_too_much_is_said_with_the_option(
+    served: Home, arguments: tuple[str, ...], way: str
+) -> None:
+    finished = served.run(*arguments)
+
+    assert finished.code == 2
+    assert way in said(finished)
+
+
+@pytest.mark.parametrize(("command", "way"), [("token", "token issue"), ("config", "config set")])
+def test_a_list_without_entries_says_how_to_make_one(home: Home, command: str, way: str) -> None:
+    finished = home.run(command, {"token": "list", "config": "history"}[command])
+
+    assert finished.code == 0
+    assert f"provider-console {way}" in said(finished)

@@ -475,3 +475,39 @@ async def test_an_arrow_in_config_goes_where_it_points_and_stays_there() -> None
             reached.append(None if app.focused is None else app.focused.id)
 
         assert reached == ["sections", "sections", "settings", "settings"]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 16)])
+async def test_the_help_of_a_small_terminal_is_read_to_its_end_by_keys_and_says_how_to_leave(
+    size: tuple[int, int],
+) -> None:
+    await play(
+        Workflow(
+            "help",
+            [
+                see("LibreTranslate"),
+                press("question_mark"),
+                see("probe the selected provider", "esc back"),
+                press("end"),
+                see("leave the console", "esc back"),
+                press("home"),
+                see("probe the selected provider"),
+            ],
+            size=size,
+        ),
+        fleet.app(),
+    )
+
+
+async def test_each_key_has_a_row_of_its_own_in_the_help() -> None:
+    await play(
+        Workflow(
+            "help of Execution",
+            [
+                see("LibreTranslate"),
+                press("2", "question_mark"),
+                see("[                 the execution before", "]                 the execution after"),
+            ],
+        ),
+        fleet.app(),
+    )

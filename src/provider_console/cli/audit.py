@@ -10,7 +10,13 @@ from provider_console.cli.output import Output
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=("list", "verify"), default="list")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("list", "verify"),
+        default="list",
+        help="rows, the newest first (list); verify: walk the chain",
+    )
     parser.add_argument("--since", metavar="WHEN", help="a span such as 2h or 7d, or a time such as 2026-01-31T10:00")
     parser.add_argument("--limit", type=int, default=50, help="at most so many rows (50)")
 

@@ -64,6 +64,8 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
                 revisions = await console.config_history(limit=arguments.limit)
                 if output.json:
                     output.data(revisions)
+                elif not revisions:
+                    output.say("the configuration has no versions yet: provider-console config set makes the first one")
                 else:
                     output.table(
                         ("REVISION", "AT", "AUTHOR", "REASON"), [(r.id, r.at, r.author, r.reason) for r in revisions]
@@ -139,7 +141,8 @@ def _read(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadRequest(f"{file} cannot be read: {error}", field="file") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BadRequest(f"{file} cannot be read: {why}", field="file") from error
 
 
 async def _validate(console: Console, file: Path | None, output: Output) -> None:

@@ -19,6 +19,9 @@ from provider_console.sdk.operation import Operation
 NOT_ASKED: Final = "not among the providers asked for"
 """Who the user left out by --provider needs no line of its own."""
 
+OPTIONS: Final = {"text": "--text", "texts": "--text", "from": "--from", "to": "--to", "model": "--model"}
+"""Fields that have an option of their own."""
+
 TEXT_BYTES: Final = 64 * 1024 * 1024
 """More than any kind takes is not even read into memory."""
 
@@ -102,7 +105,13 @@ async def _operation(console: Console, arguments: argparse.Namespace, payload: d
         "wait": arguments.wait or None,
     }
     known = {key: value for key, value in options.items() if value is not None}
-    return await console.operation(arguments.kind, payload, options=known)
+    try:
+        return await console.operation(arguments.kind, payload, options=known)
+    except BadRequest as error:
+        if error.field is None or not error.message.startswith(f"{error.field} is missing"):
+            raise
+        way = OPTIONS.get(error.field, f"--set {error.field}=VALUE")
+        raise BadRequest(f"{error.message}; {way} gives it", field=error.field) from error
 
 
 async def _default_pair(console: Console) -> tuple[str, str, str]:

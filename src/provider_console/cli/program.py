@@ -96,10 +96,11 @@ def _leave_no_core() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose messages are safe to show: they repeat what was typed."""
+    """A parser whose messages are one sentence, safe to show: they repeat what was typed."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(shown(message))
+        # argparse would put the usage before it, ten rows of some commands.
+        self.exit(USAGE, f"{self.prog}: {shown(message)}\n{self.prog} --help explains it\n")
 
 
 def _command(words: Sequence[str]) -> str | None:

@@ -15,7 +15,13 @@ from provider_console.console.views import ProviderView
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=("list", "enable", "disable"), default="list")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("list", "enable", "disable"),
+        default="list",
+        help="what is done; without it, list",
+    )
     parser.add_argument("id", nargs="?", help="the provider to enable or disable")
     parser.add_argument("--category", metavar="C", help="only providers of this category, such as translation")
     parser.add_argument("--capability", metavar="X", help="only providers with this capability")
@@ -29,6 +35,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 async def _run(arguments: argparse.Namespace, output: Output) -> int:
     async with console_for(arguments, output) as console:
         if arguments.action == "list":
+            if arguments.id is not None:
+                raise BadRequest("providers list takes no ID; --json has all of each provider", field="id")
             views = await console.providers(
                 category=arguments.category,
                 capability=arguments.capability,

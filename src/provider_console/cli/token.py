@@ -23,9 +23,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     action = Actions(parser, required=True)
     # Its `--role` is the token's; the one that lowers one's own stands in front of the action.
     issue = action("issue", "--role admin --ttl 8h", help="a new token, on standard output", role=False)
-    issue.add_argument("--role", dest="token_role", required=True, choices=list(Role), help="what it may do")
+    issue.add_argument(
+        "--role", dest="token_role", required=True, choices=[role.value for role in Role], help="what it may do"
+    )
     issue.add_argument("--for", dest="subject", metavar="NAME", help="for whom (your own user name)")
-    issue.add_argument("--ttl", default="15m", help="how long it counts, such as 15m, 8h, for metrics 90d (15m)")
+    issue.add_argument(
+        "--ttl", metavar="SPAN", default="15m", help="how long it counts, such as 15m, 8h, for metrics 90d (15m)"
+    )
     action("renew", "< token.txt", help="a token like the one on standard input, with its whole time again")
     revoke = action("revoke", "01M89EQV5DVVAJHRY4S909EK70", help="end a token, and every one renewed from it")
     revoke.add_argument("id", help="its id, as token list shows it")
@@ -55,6 +59,8 @@ async def _run(arguments: argparse.Namespace, output: Output) -> int:
                 tokens = await console.tokens()
                 if output.json:
                     output.data(tokens)
+                elif not tokens:
+                    output.say("no token was issued; provider-console token issue --role admin issues one")
                 else:
                     output.table(
                         ("ID", "FOR", "ROLE", "ISSUED", "UNTIL", "COUNTS"),

@@ -51,9 +51,12 @@ def without(view: PluginView, state: State) -> Line:
     if lost.unserved:
         parts.append(line("nobody serves ", Span(listed(lost.unserved, most=2), "bad")))
     if lost.providers:
-        parts.append(line(plural(len(lost.providers), "provider"), muted(f": {listed(lost.providers, most=3)}")))
+        go = "goes" if len(lost.providers) == 1 else "go"
+        parts.append(
+            line(f"{plural(len(lost.providers), 'provider')} {go}", muted(f": {listed(lost.providers, most=3)}"))
+        )
     if lost.kinds:
-        parts.append(line(muted("no "), listed(lost.kinds, most=4)))
+        parts.append(line(listed(lost.kinds, most=4), muted(" cannot be executed")))
     joined = [span for number, part in enumerate(parts) for span in ((muted(" · "),) if number else ()) + part]
     return tuple(joined) or line(muted("no provider and no kind of operation depends on it"))
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
 
 from provider_console.tui.ink import BLANK, Line, faint, head, key, left, line, muted, row, wrap
@@ -32,7 +33,8 @@ class HelpScreen(ModalScreen[None]):
 
         for _key, binding, _enabled, _tooltip in sorted(below.active_bindings.values(), key=place):
             if binding.tooltip and not binding.system:
-                shown = binding.key_display or below.app.get_key_display(binding)
+                # The last row shows two keys in the place of one (`[ ]`); here each has a row of its own.
+                shown = (binding.key_display or below.app.get_key_display(binding)).partition(" ")[0]
                 refusal = below.refusal(binding.action) if isinstance(below, ConsoleScreen) else None
                 keys = self._rows.setdefault(binding.action, _Row([], binding.tooltip, refusal)).keys
                 if shown not in keys:
@@ -41,7 +43,8 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The keys."""
         with Sheet():
-            yield Lines(self._page, id="keys")
+            with VerticalScroll():
+                yield Lines(self._page, id="keys")
             yield Keys(margin=0)
 
     def on_mount(self) -> None:
