@@ -41,7 +41,7 @@ class Attempt(msgspec.Struct, eq=False):
     seeking: bool = False
     """It still waits for its credential: nobody has been called."""
     first_content_s: float | None = None
-    """When the first content of a stream came, from the start: the latency that counts."""
+    """The latency that counts, where it is not the whole: until the first content of a stream, without a warm-up."""
     failure: Failure | None = None
     cancelled: bool = False
     weight: float = 0.0

@@ -58,10 +58,15 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a provider made. `units` counts what it charges for: characters, inputTokens, outputTokens."""
+    """What a provider made. `units` counts what it charges for: characters, inputTokens, outputTokens.
+
+    `warm_up_s` is the part of the time in which the provider made itself ready, such as by loading a model: it does not
+    count as its latency.
+    """
 
     value: Mapping[str, Any]
     units: Mapping[str, float] = msgspec.field(default_factory=dict)
+    warm_up_s: float = 0.0
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):

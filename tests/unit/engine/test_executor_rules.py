@@ -23,7 +23,7 @@ from tests.unit.engine.workbench import (
 
 from provider_console.console.errors import Draining, NoProvider, OperationFailed, OutcomeUnknown
 from provider_console.core.breaker import BreakerState, Hold
-from provider_console.sdk import ErrorClass, RetryPolicy
+from provider_console.sdk import ErrorClass, Result, RetryPolicy
 
 # --- after a failure -------------------------------------------------------------------------------------------
 
@@ -422,3 +422,20 @@ def _open(it: Any) -> None:
 
 def _keyed() -> Any:
     return ScriptedDriver("keyed", credential="required")
+
+
+def test_the_time_in_which_a_provider_made_itself_ready_is_no_latency_of_it() -> None:
+    async def history() -> tuple[float | None, float | None, float]:
+        async with bench(provider("a")) as it:
+            cold = Result(value={"text": "done"}, warm_up_s=9.0)
+            it.driver.say("a", after(10.0, cold, lambda: it.clock), after(1.0, "done", lambda: it.clock))
+            report = await it.console.execute(chat())
+            await it.console.execute(chat())
+            health = (await it.console.provider("a")).health
+            [trend] = (await it.console.trends()).values()
+            return health.p50_ms, max(filter(None, trend.medians)), report.attempts[0].duration_ms
+
+    p50_ms, slowest_ms, duration_ms = play(history)
+    assert p50_ms == pytest.approx(1000.0, rel=0.05)
+    assert slowest_ms == pytest.approx(1000.0, rel=0.05)
+    assert duration_ms == 10_000.0

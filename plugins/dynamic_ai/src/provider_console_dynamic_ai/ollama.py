@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -37,6 +37,9 @@ from provider_console_dynamic_ai.speech import (
     wanted,
 )
 
+COLD_S: Final = 0.5
+"""A model that takes so long to be there was not in memory."""
+
 
 class _Message(msgspec.Struct):
     content: str = ""
@@ -49,6 +52,7 @@ class _Line(msgspec.Struct):
     done_reason: str | None = None
     prompt_eval_count: int = 0
     eval_count: int = 0
+    load_duration: int = 0
 
 
 class _Model(msgspec.Struct):
@@ -63,6 +67,7 @@ class _Vectors(msgspec.Struct):
     embeddings: list[list[float]]
     model: str | None = None
     prompt_eval_count: int = 0
+    load_duration: int = 0
 
 
 class Ollama(Driver):
@@ -126,6 +131,7 @@ class Ollama(Driver):
         return Result(
             value={"vectors": answer.embeddings, "model": answer.model or model},
             units={"inputTokens": float(answer.prompt_eval_count)},
+            warm_up_s=_warm_up_s(answer.load_duration),
         )
 
     async def _pieces(self, call: Call, asked: Wanted) -> AsyncGenerator[Piece, None]:
@@ -180,7 +186,19 @@ def _piece(line: _Line) -> Piece:
     if not line.done:
         return Piece(text=line.message.content, model=line.model)
     units = {"inputTokens": float(line.prompt_eval_count), "outputTokens": float(line.eval_count)}
-    return Piece(text=line.message.content, model=line.model, finish=line.done_reason or "stop", units=units)
+    return Piece(
+        text=line.message.content,
+        model=line.model,
+        finish=line.done_reason or "stop",
+        units=units,
+        warm_up_s=_warm_up_s(line.load_duration),
+    )
+
+
+def _warm_up_s(load_ns: int) -> float:
+    """How long a model was loaded into memory before it answered; a loaded one is looked up within milliseconds."""
+    load_s = load_ns / 1e9
+    return load_s if load_s >= COLD_S else 0.0
 
 
 def _raise_for(call: Call, response: HttpResponse) -> None:

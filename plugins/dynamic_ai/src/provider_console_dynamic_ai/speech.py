@@ -49,6 +49,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     finish: str | None = None
     units: Mapping[str, float] | None = None
+    warm_up_s: float = 0.0
 
 
 def wanted(call: Call) -> Wanted:
@@ -117,11 +118,11 @@ def spoken(call: Call, asked: Wanted, piece: Piece) -> Result:
     if asked.translating:
         if piece.finish == "length":
             raise BadResult("the translation was cut off at the model's longest answer")
-        return Result(value={"text": piece.text.strip()}, units=units)
+        return Result(value={"text": piece.text.strip()}, units=units, warm_up_s=piece.warm_up_s)
     if not piece.text:
         raise BadResult(f"the model said nothing (it ended with {piece.finish or 'no reason'})")
     value = {"text": piece.text, "model": piece.model or asked.model, "finishReason": piece.finish or "stop"}
-    return Result(value=value, units=units)
+    return Result(value=value, units=units, warm_up_s=piece.warm_up_s)
 
 
 def refused(call: Call) -> ProviderError:
@@ -143,7 +144,10 @@ async def chunks(call: Call, asked: Wanted, pieces: AsyncGenerator[Piece, None])
     async with aclosing(pieces):
         async for piece in pieces:
             end = Piece(
-                model=piece.model or end.model, finish=piece.finish or end.finish, units=piece.units or end.units
+                model=piece.model or end.model,
+                finish=piece.finish or end.finish,
+                units=piece.units or end.units,
+                warm_up_s=piece.warm_up_s or end.warm_up_s,
             )
             # A translation begins with its first word, not with the line break that models like to begin with.
             text = piece.text.lstrip() if asked.translating and not texts else piece.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ TARGETS: Final[dict[str, str]] = {
     "zh-Hant": "ZH-HANT",
     "zh-TW": "ZH-HANT",
 }
+
+_TRACE: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 CLASSES: Final = {
     401: ErrorClass.AUTHENTICATION,
@@ -164,14 +167,21 @@ def _error(call: Call, response: HttpResponse) -> ProviderError:
         body = msgspec.json.decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         body = None
-    words = body.get("message") if isinstance(body, dict) else None
+    parts = [body.get("message"), body.get("detail")] if isinstance(body, dict) else []
+    words = "; ".join(part for part in parts if isinstance(part, str) and part.strip())
     error_class = CLASSES.get(response.status)
     # The words for a refused key may hold the key; the class says enough.
     said = "" if error_class is ErrorClass.AUTHENTICATION else quoted(words, call)
     return ProviderError.from_response(
         response,
-        f"{call.provider.id}: DeepL answered HTTP {response.status}{said}",
+        f"{call.provider.id}: DeepL answered HTTP {response.status}{said}{_trace(response)}",
         error_class=error_class,
         # A language that DeepL does not know may well be known elsewhere.
-        provider_specific=response.status == 400 and isinstance(words, str) and "_lang" in words,
+        provider_specific=response.status == 400 and "_lang" in words,
     )
+
+
+def _trace(response: HttpResponse) -> str:
+    """The number by which DeepL's support finds a request."""
+    number = response.headers.get("x-trace-id", "")
+    return f" (trace {number})" if _TRACE.fullmatch(number) else ""
