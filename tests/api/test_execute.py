@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 from tests.api.served import HOUSE, TRANSLATION, Served, frames, served
 
+from provider_console.api.exchange import Exchange
 from provider_console.console.access import Role
 from provider_console.console.errors import OperationFailed
 from provider_console.console.problems import Problem, error_of
@@ -37,6 +39,22 @@ async def _ended(it: Served, execution_id: str | None = None) -> dict[str, Any]:
         if rows and rows[0]["status"] is not None:
             return (await it.get(f"/executions/{rows[0]['executionId']}")).json()  # type: ignore[no-any-return]
         await asyncio.sleep(0.02)
+
+
+async def test_a_request_that_was_answered_is_freed_without_the_collector_of_garbage(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        gc.collect()
+        gc.disable()
+        try:
+            assert (await it.execute(**ALONE)).status_code == 200
+            for _ in range(20):
+                # The server's task ends after its answer is out.
+                await asyncio.sleep(0)
+            left = [one for one in gc.get_objects() if isinstance(one, Exchange)]
+        finally:
+            gc.enable()
+
+    assert left == []
 
 
 # --- failures --------------------------------------------------------------------------------------------------

@@ -233,19 +233,8 @@ class Answer:
         length = headers.get("content-length", "")
         if not encoding and length.isdecimal() and len(length) > len(str(BODY_BYTES)):
             raise too_large(target)
-        self._raw = cast("AsyncGenerator[bytes, None]", aiter(cast(httpx.AsyncByteStream, response.stream)))
-        self.body = Body(self, encoding=encoding, target=target)
-
-    def __aiter__(self) -> Answer:
-        return self
-
-    async def __anext__(self) -> bytes:
-        """The next bytes as they came over the wire."""
-        try:
-            return await anext(self._raw)
-        except FAILURES as error:
-            failure = transport_error(error, target=self.target, answered=True)
-        raise failure
+        self._raw = _Raw(response, target)
+        self.body = Body(self._raw, encoding=encoding, target=target)
 
     async def aclose(self) -> None:
         """Give the connection back if the answer was read to its end, end it otherwise."""
@@ -260,6 +249,33 @@ class Answer:
             except FAILURES:
                 # The peer was faster to hang up; there is nothing left to tell anybody.
                 self.status = 0
+
+
+class _Raw:
+    """The bytes of an answer as they came over the wire.
+
+    Not the answer itself: it has the body, which has this, and in a ring everything that httpx and aiohttp made for a
+    request would wait for the collector of garbage.
+    """
+
+    def __init__(self, response: httpx.Response, target: str) -> None:
+        self._pieces = cast("AsyncGenerator[bytes, None]", aiter(cast(httpx.AsyncByteStream, response.stream)))
+        self._target = target
+
+    def __aiter__(self) -> _Raw:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next of them."""
+        try:
+            return await anext(self._pieces)
+        except FAILURES as error:
+            failure = transport_error(error, target=self._target, answered=True)
+        raise failure
+
+    async def aclose(self) -> None:
+        """Read no further."""
+        await self._pieces.aclose()
 
 
 def transport_error(

@@ -110,6 +110,8 @@ class Api:
             log.exception("request %s failed", request_id)
             await self._refuse(exchange, Refused("error", f"a defect; the log names it by request {request_id}"))
         finally:
+            # A ring of the two would keep everything of this request until the collector of garbage came by.
+            del scope["exchange"]
             took_s = self._now() - started
             route = scope.get("route_path", "none")
             self.metrics.answered(_known(scope["method"]), route, exchange.status or 499, took_s)

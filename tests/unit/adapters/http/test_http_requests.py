@@ -16,9 +16,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import httpx
 import pytest
 
 from provider_console.adapters.http import USER_AGENT, HttpClients
+from provider_console.adapters.http_wire import Answer
 from provider_console.sdk.errors import TransportError
 from provider_console.sdk.http import HttpClient
 from provider_console.sdk.secret import Secret
@@ -36,6 +38,20 @@ async def failure(call: Awaitable[object]) -> TransportError:
 
 
 # --- what goes out and what comes back ----------------------------------------------------------------------
+
+
+async def test_an_answer_that_was_read_is_freed_without_the_collector_of_garbage(
+    client: HttpClient, serve: Serve
+) -> None:
+    async with serve(lambda exchange: exchange.answer(b'{"a":1}')) as server:
+        gc.disable()
+        try:
+            await client.request("POST", server.url("/"), json={})
+            left = [one for one in gc.get_objects() if isinstance(one, Answer | httpx.Response)]
+        finally:
+            gc.enable()
+
+    assert left == []
 
 
 async def test_a_request_carries_what_it_was_given_and_nothing_of_its_own_accord(
