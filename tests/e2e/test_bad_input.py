@@ -401,3 +401,29 @@ def test_a_list_without_entries_says_how_to_make_one(home: Home, command: str, w
 
     assert finished.code == 0
     assert f"provider-console {way}" in said(finished)
+
+
+def test_what_is_wrong_with_the_file_is_said_once(home: Home) -> None:
+    home.configure_text("[engine]\nmax_retrys = 3\n")
+
+    finished = home.run("config", "validate")
+
+    assert finished.code == 5
+    assert finished.err.count("is not a known key") == 1
+
+
+def test_a_plan_without_anybody_says_where_to_look(home: Home) -> None:
+    home.configure(translation({}))
+
+    finished = home.run("execute", "translate", "--text", "x", "--to", "es", "--dry-run")
+
+    assert (
+        finished.out == "nobody can serve this now; provider-console providers --include-inactive shows who is known\n"
+    )
+
+
+def test_a_language_that_is_none_is_named_by_its_field(served: Home) -> None:
+    finished = served.run("execute", "translate", "--text", "x", "--to", "a language")
+
+    assert finished.code == 2
+    assert said(finished).endswith("to is not a language tag; write it like en, pt-BR or zh-Hans")

@@ -8,11 +8,10 @@ import pytest
 
 from provider_console.adapters.clock import SystemClock
 from provider_console.adapters.http import HttpClients
-from provider_console.sandbox import DeepLSandbox, Fault, OllamaSandbox, Server, serve
-from provider_console.sdk import Driver, ProviderError, Result
-from provider_console.testing.fakes import call, chat, embed, translate
+from provider_console.sandbox import OllamaSandbox, Server, serve
+from provider_console.sdk import Driver
+from provider_console.testing.fakes import call, chat, embed
 from provider_console_dynamic_ai.ollama import COLD_S, Ollama
-from provider_console_translation.deepl import DeepL
 
 
 async def _called(driver: Driver, server: Server, **fields: Any) -> Any:
@@ -47,13 +46,3 @@ async def test_a_streamed_answer_of_a_cold_model_tells_it_too() -> None:
         await http.aclose()
 
     assert [result.warm_up_s for result in results] == [COLD_S]
-
-
-async def test_an_error_of_deepl_has_the_number_that_its_support_asks_for() -> None:
-    async with serve(DeepLSandbox()) as server:
-        server.faults.script([Fault("status", status=503)], on="work")
-        with pytest.raises(ProviderError, match=r"DeepL answered HTTP 503.* \(trace [0-9a-f]{32}\)$"):
-            await _called(DeepL(), server, operation=translate(), secret="key")
-        answered = await _called(DeepL(), server, operation=translate(), secret="key")
-
-    assert isinstance(answered, Result)

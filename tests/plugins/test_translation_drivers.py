@@ -97,6 +97,11 @@ async def test_deepl_handles_tags_in_html_only(form: str, handled: str | None) -
     assert wire.sent[0].json.get("tag_handling") == handled
 
 
+async def test_an_error_of_deepl_has_its_message_and_its_detail() -> None:
+    failure = await _failure(DeepL(), reply({"message": "Bad request", "detail": "Value too long"}, status=400))
+    assert failure.message.endswith("DeepL answered HTTP 400: Bad request; Value too long")
+
+
 @pytest.mark.parametrize(("source", "target"), [("sw", "es"), ("en", "tlh")])
 async def test_a_language_deepl_has_not_costs_no_request(source: str, target: str) -> None:
     wire = WireDouble()

@@ -31,7 +31,7 @@ from provider_console.console.views import ExecutionReport, Left
 from provider_console.sdk.provider import Cost
 from provider_console.tui.changes import ContentArrived, OlderRead, ReportRead
 from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
-from provider_console.tui.ink import Line, plain, width_of
+from provider_console.tui.ink import Line, line, plain, width_of
 from provider_console.tui.pages import execution, order, recent, result, waterfall
 from provider_console.tui.pages.trace import Trace, trace_of
 from provider_console.tui.reduce import reduce
@@ -454,3 +454,9 @@ def test_a_cost_that_is_very_small_is_not_shown_as_nothing(price: float, said: s
     state = replace(state, providers={**state.providers, "deepl": priced})
 
     assert said in plain(result.facts(trace(state), state))
+
+
+def test_a_long_sentence_leaves_the_place_of_the_execution_apart() -> None:
+    state = executed()
+    first = plain(execution.headline(trace(state), state, 80, line("148 of 264"))[0])
+    assert "  148 of 264" in first

@@ -11,7 +11,7 @@ from provider_console.cli.loading import loading
 from provider_console.cli.output import Output
 from provider_console.console.access import PEOPLE, Role
 from provider_console.console.console import Console
-from provider_console.console.errors import BadRequest
+from provider_console.console.errors import BadRequest, ConsoleError
 from provider_console.console.words import span_s
 
 
@@ -98,8 +98,13 @@ async def console_for(
         repair=repair,
         local=local,
     ) as console:
+        said = ""
         try:
             yield console
+        except ConsoleError as error:
+            said = error.message
+            raise
         finally:
             for notice in await console.notices():
-                output.say(notice)
+                if not said or said not in notice:
+                    output.say(notice)

@@ -173,13 +173,8 @@ def _text(report: ExecutionReport) -> str:
 
 
 def _show(explanation: Explanation, output: Output) -> None:
-    output.table(
-        ("RANK", "PROVIDER", "SCORE", "BASE", "RESPONSE", "RELIABILITY", "BREAKER", "WHY"),
-        [
-            (e.rank, e.provider, e.score.total, e.score.base, e.score.response, e.score.reliability, e.breaker, e.why)
-            for e in explanation.plan
-        ],
-    )
+    if explanation.plan:
+        _show_plan(explanation, output)
     for out in explanation.excluded:
         if out.reason == NOT_ASKED:
             continue
@@ -187,7 +182,18 @@ def _show(explanation: Explanation, output: Output) -> None:
     for note in explanation.notes:
         output.line(note)
     if not explanation.plan:
-        output.line("nobody can serve this now")
+        known = "" if explanation.excluded else "; provider-console providers --include-inactive shows who is known"
+        output.line(f"nobody can serve this now{known}")
+
+
+def _show_plan(explanation: Explanation, output: Output) -> None:
+    output.table(
+        ("RANK", "PROVIDER", "SCORE", "BASE", "RESPONSE", "RELIABILITY", "BREAKER", "WHY"),
+        [
+            (e.rank, e.provider, e.score.total, e.score.base, e.score.response, e.score.reliability, e.breaker, e.why)
+            for e in explanation.plan
+        ],
+    )
 
 
 COMMAND = Command(

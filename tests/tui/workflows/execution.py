@@ -215,6 +215,7 @@ FORM_ASCII: Final = Workflow(
         snapshot("form-80x24-mono"),
         theme("console-contrast"),
         press("tab"),
+        see("> From             --------------------"),
         enter("en"),
         expect("nothing runs", lambda state: not state.runs),
         snapshot("form-80x24-contrast"),

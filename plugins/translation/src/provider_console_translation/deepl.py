@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -48,8 +47,6 @@ TARGETS: Final[dict[str, str]] = {
     "zh-Hant": "ZH-HANT",
     "zh-TW": "ZH-HANT",
 }
-
-_TRACE: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 CLASSES: Final = {
     401: ErrorClass.AUTHENTICATION,
@@ -174,14 +171,8 @@ def _error(call: Call, response: HttpResponse) -> ProviderError:
     said = "" if error_class is ErrorClass.AUTHENTICATION else quoted(words, call)
     return ProviderError.from_response(
         response,
-        f"{call.provider.id}: DeepL answered HTTP {response.status}{said}{_trace(response)}",
+        f"{call.provider.id}: DeepL answered HTTP {response.status}{said}",
         error_class=error_class,
         # A language that DeepL does not know may well be known elsewhere.
         provider_specific=response.status == 400 and "_lang" in words,
     )
-
-
-def _trace(response: HttpResponse) -> str:
-    """The number by which DeepL's support finds a request."""
-    number = response.headers.get("x-trace-id", "")
-    return f" (trace {number})" if _TRACE.fullmatch(number) else ""

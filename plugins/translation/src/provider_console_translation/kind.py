@@ -114,4 +114,4 @@ def _tag(payload: Payload, field: str) -> str | None:
     try:
         return normalise(str(given))
     except ValueError as error:
-        raise OperationInvalid(str(error), field=field) from error
+        raise OperationInvalid(f"{field} is {error}", field=field) from error

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from provider_console.tui.glyphs import Glyphs
-from provider_console.tui.ink import BLANK, Line, Span, faint, head, key, left, line, muted, right, row, strong, wrap
+from provider_console.tui.ink import (
+    BLANK,
+    Line,
+    Span,
+    faint,
+    head,
+    key,
+    left,
+    line,
+    muted,
+    right,
+    row,
+    strong,
+    width_of,
+    wrap,
+)
 from provider_console.tui.pages import order, result, waterfall
 from provider_console.tui.pages.trace import RUNNING, Call, Trace, mark, outcome_words, spent
 from provider_console.tui.pages.words import clock, duration, listed, plural
@@ -15,7 +30,8 @@ from provider_console.tui.state import State
 def headline(trace: Trace, state: State, width: int, place: Line) -> list[Line]:
     """The sentence, the line of facts, and where something went wrong what to try first; `place` stands right."""
     margin = 1 if width < 100 else 2
-    lines = [row(left(margin, *sentence(trace, state)), right(width - margin, *place), width=width)]
+    room = width - 2 * margin - width_of(place) - 2
+    lines = [row(left(margin, *sentence(trace, state), width=room), right(width - margin, *place), width=width)]
     lines.append(row(left(margin, *_facts(trace)), width=width))
     if trace.hint and trace.status not in ("ok", "cancelled"):
         words = line(muted("First: "), _named(trace.hint, trace, state))

@@ -289,7 +289,13 @@ def comparison(
     lines = compared(providers, asked, width, glyphs, named=True)
     fit = max(1, (width - _NAME) // (2 * _COLUMN))
     if len(providers) > fit:
-        lines.append(line(muted(f"{len(providers) - fit} more have no room here; a wider terminal shows them")))
+        more = len(providers) - fit
+        said = (
+            "1 more has no room here; a wider terminal shows it"
+            if more == 1
+            else (f"{more} more have no room here; a wider terminal shows them")
+        )
+        lines.append(line(muted(said)))
     style = state.charts if state.glyphs == "unicode" else "block"
     room = (width - 4) // 2 if width >= 90 else width
     both = []

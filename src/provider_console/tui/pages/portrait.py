@@ -10,7 +10,7 @@ from provider_console.tui.glyphs import Glyphs
 from provider_console.tui.ink import Line, Span, faint, head, left, line, muted, right, row, strong, wrap
 from provider_console.tui.pages import detail, explained, strips
 from provider_console.tui.pages.chart import chart
-from provider_console.tui.pages.words import MISSING, clock, duration, figure, listed, quiet, seconds, wall
+from provider_console.tui.pages.words import MISSING, clock, duration, figure, listed, pair, quiet, seconds, wall
 from provider_console.tui.state import State
 
 VALUE = 13
@@ -190,7 +190,7 @@ def _about(view: ProviderView, width: int) -> list[Line]:
         ("driver", line(view.driver)),
         ("address", line(view.base_url or faint(MISSING), muted(f" · {view.network} network"))),
         ("models", line(listed(view.models, most=4)) if view.models else line(muted("the provider's own"))),
-        ("serves", line(listed(view.capabilities, most=6) or faint(MISSING))),
+        ("serves", line(listed(map(pair, view.capabilities), most=6) or faint(MISSING))),
         ("cost", _cost(view)),
     ]
     return [line(head("About")), *_pairs(pairs, width)]

@@ -27,7 +27,7 @@ def exported(screen: PastScreen, view: HistoryView, asked: Asked) -> None:
     day = datetime.fromtimestamp(screen.state.now, UTC).strftime("%Y-%m-%d")
     period = asked.since if asked.until is None and asked.since.isalnum() else "period"
     lines = [
-        line("A name that ends in .csv or .json; a folder begins with / or ~, else it is "),
+        line("A name that ends in .csv or .json; a path begins with / or ~, a name alone goes to "),
         line(muted(str(Path.cwd()))),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -33,7 +34,9 @@ class Blank(Input):
 
     def render_line(self, y: int) -> Strip:
         """The text, and the dashes behind it."""
-        return _dashed(super().render_line(y), self._cells, self, lit=self.has_focus)
+        # Textual's strip ends with what is written.
+        strip = super().render_line(y).adjust_cell_length(self.scrollable_content_region.width + 1, self.rich_style)
+        return _dashed(strip, self._cells, self, lit=self.has_focus)
 
 
 def _dashed(strip: Strip, cells: int, widget: Widget, *, lit: bool) -> Strip:
@@ -77,10 +80,12 @@ class Text(TextArea):
 class Entry(Horizontal):
     """One field: `name` tells it apart, `words` are its choices (none: it is typed), `rows` its height."""
 
+    NOTE_ROWS: ClassVar = 4
+    """Rows that its note may take."""
     DEFAULT_CSS = """
     Entry {
         height: auto;
-        & > .entry--label { width: 18; }
+        & > .entry--label { width: 18; padding: 0 1 0 0; }
         & > .entry--note { width: 1fr; min-width: 32; padding: 0 2 0 2; }
         & > Input, & > TextArea, & > Words { width: 2fr; }
         & > Input { background: transparent; color: $pc-text; }
@@ -123,7 +128,7 @@ class Entry(Horizontal):
         return [line(bar, head(self._label) if self._lit else muted(self._label))]
 
     def _note_lines(self, width: int, _height: int) -> Sequence[Line]:
-        return wrap(self._note, max(1, width), limit=4) or [()]
+        return wrap(self._note, max(1, width), limit=self.NOTE_ROWS) or [()]
 
     def say(self, note: Line) -> None:
         """Put another note beside it."""

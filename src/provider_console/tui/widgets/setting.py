@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.message import Message
 from textual.widgets import Input
 
@@ -11,6 +13,7 @@ from provider_console.tui.widgets.form import Entry
 class Field(Entry):
     """One row: the setting's name, what is typed or chosen, and beside it whether it could be the value."""
 
+    NOTE_ROWS: ClassVar = 1
     DEFAULT_CSS = """
     Field {
         height: 1; background: $pc-sel;
