@@ -12,7 +12,7 @@ from tests.tui.scene import COVERAGE, DOWN, KEYLESS, NOW, PROVIDERS, SLOW, check
 from tests.tui.scene import health as health_of
 
 from provider_console.console.events import AlertFired, HealthChecked
-from provider_console.console.views import CredentialView, HealthState
+from provider_console.console.views import CredentialView, HealthState, iso
 from provider_console.sdk.provider import Cost
 from provider_console.tui.changes import CheckAsked, Checked, ProvidersRead, Read, Ticked, Unanswered
 from provider_console.tui.glyphs import ASCII, UNICODE, in_ascii
@@ -79,14 +79,52 @@ def test_a_row_that_is_steady_does_not_know_the_time_and_one_in_trouble_does() -
     later = reduce(state, Ticked(NOW + 1))
     made = {row.name: (health.made_of(row, state), health.made_of(row, later)) for row in health.entries(state)}
 
-    same = {name: all(a is b for a, b in zip(*parts, strict=True)) for name, parts in made.items()}
+    same = {name: before == after for name, (before, after) in made.items()}
     assert same == {"LibreTranslate": False, "OpenAI": False, "Gemini": False, "Apertium": True, "DeepL": True}
+
+
+OTHER_HEALTH: tuple[dict[str, object], ...] = (
+    {"state": HealthState.UNHEALTHY},
+    {"state": HealthState.OFF, "why": "found, not adopted"},
+    {"state": HealthState.UNKNOWN, "last_check": None},
+    {"why": "quota used"},
+    {"why": "slow, p95 up 3.4×"},
+    {"score": 71.4},
+    {"p50_ms": 977.0},
+    {"success_rate": 12.5},
+    {"since": iso(NOW - 3_700)},
+    {"retry_at": iso(NOW + 47)},
+)
+
+
+@pytest.mark.parametrize("other", OTHER_HEALTH, ids=str)
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_row_that_is_made_of_the_same_reads_the_same(other: dict[str, object], *, tied: bool) -> None:
+    state = scene()
+    for row in health.entries(state):
+        assert row.view is not None
+        changed = msgspec.structs.replace(row.view.health, **other)
+        later = replace(row, tied=tied, view=msgspec.structs.replace(row.view, health=changed))
+        said, says = (
+            health.provider_row(each, state, 160, UNICODE, selected=False) for each in (replace(row, tied=tied), later)
+        )
+
+        made, makes = (health.made_of(each, state) for each in (replace(row, tied=tied), later))
+        assert made != makes or said == says
 
 
 def test_a_row_is_made_of_no_state_which_it_would_keep_with_all_that_ran_then() -> None:
     state = scene()
 
     assert not any(part is state for entry in health.entries(state) for part in health.made_of(entry, state))
+
+
+def test_a_score_that_fades_behind_its_point_lays_no_row_out_again() -> None:
+    state = scene((provider("Apertium", score=96.0),))
+    faded = reduce(state, ProvidersRead(NOW, (provider("Apertium", score=95.9, samples=3.1),)))
+    (before,), (after,) = health.entries(state), health.entries(faded)
+
+    assert health.made_of(before, state) == health.made_of(after, faded)
 
 
 def test_a_provider_that_is_read_again_and_says_the_same_stays_the_very_same() -> None:

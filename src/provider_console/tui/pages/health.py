@@ -156,14 +156,20 @@ def _haystack(entry: Entry) -> str:
 
 
 def made_of(entry: Entry, state: State) -> tuple[object, ...]:
-    """What a row is made of: of the same things it says the same. One that is steady does not know the time.
+    """What a row says: where that is equal, so is the row. One that is steady does not know the time.
 
-    Never the state itself: a row is kept for long, and with it whatever it is made of.
+    Never the state itself nor what else is known of a provider: a score fades by the second, far behind its point.
     """
     view = entry.view
     steady = view is not None and view.health.state not in TROUBLED and state.checking is None
+    told: tuple[object, ...] = ()
+    if view is not None:
+        health = view.health
+        told = (health.state, health.why, _score(view, tied=entry.tied), health.p50_ms, health.success_rate)
+        told += (health.last_check is None, health.since, health.retry_at)
     seen = (state.checks.get(entry.key), state.trends.get(entry.key))
-    return (entry, *seen, state.glyphs, *((None,) * 3 if steady else (state.now, state.checking, state.failure)))
+    moment = () if steady else (state.now, state.checking, state.failure)
+    return (entry.name, *told, *seen, state.glyphs, *moment)
 
 
 def header(width: int, glyphs: Glyphs, *, ruled: bool) -> list[Line]:

@@ -104,7 +104,7 @@ class HealthScreen(ListedScreen, ProviderScreen):
     def _painted(self, entry: health.Entry, width: int, selected: bool) -> Line:  # noqa: FBT001 - the table's own call
         parts = health.made_of(entry, self.state)
         known = self._made.get((entry.key, width, selected))
-        if known is not None and all(one is other for one, other in zip(known[0], parts, strict=True)):
+        if known is not None and known[0] == parts:
             return known[1]
         if len(self._made) >= MADE_KEPT:
             self._made.clear()
