@@ -93,7 +93,7 @@ class Prober:
                 for name, lane in list(self._lanes.items()):
                     if name in running or name not in self._due:
                         continue
-                    if self._due[name] <= now or self._doubted(lane, now):
+                    if self._due[name] <= now or (lane.contradicted and self._doubted(lane, now)):
                         running.add(name)
                         group.create_task(one(lane))
                 due = min(self._due.values(), default=now)
@@ -128,13 +128,14 @@ class Prober:
         for lane in self._lanes.values():
             lane.note_hold(now)
         for known in (self._doubted_at, self._checker.states, self._stored.told_until):
-            for name in known.keys() - self._lanes.keys():
-                del known[name]
+            if not known.keys() <= self._lanes.keys():
+                for name in known.keys() - self._lanes.keys():
+                    del known[name]
 
     def _doubted(self, lane: Lane, now: float) -> bool:
-        """Whether traffic contradicts what is known, and a probe shall say now who is right: once an interval."""
+        """Whether a probe shall say now who is right, traffic or what is known: once an interval."""
         name = lane.provider.id
-        if not lane.contradicted or self._due[name] <= now + CONFIRM_MAX_S:
+        if self._due[name] <= now + CONFIRM_MAX_S:
             return False
         if now - self._doubted_at.get(name, -math.inf) < self._interval_s():
             return False
@@ -149,12 +150,13 @@ class Prober:
         """Give every new provider its first moment; after a sleep of the machine, spread what is overdue."""
         interval_s = self._interval_s()
         enabled = {name for name, lane in self._lanes.items() if lane.provider.enabled}
-        for name in [name for name in self._due if name not in enabled]:
-            del self._due[name]
-        new = sorted(enabled - self._due.keys())
-        spread_s = min(interval_s, SPACING_S * len(new))
-        for place, name in enumerate(new):
-            self._due[name] = now + spread_s * place / len(new)
+        if enabled != self._due.keys():
+            for name in self._due.keys() - enabled:
+                del self._due[name]
+            new = sorted(enabled - self._due.keys())
+            spread_s = min(interval_s, SPACING_S * len(new))
+            for place, name in enumerate(new):
+                self._due[name] = now + spread_s * place / len(new)
         overdue = [name for name, due in self._due.items() if now - due > interval_s]
         for name in overdue:
             self._due[name] = now + self._rng.uniform(0.0, interval_s)
