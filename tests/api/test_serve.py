@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -16,7 +17,8 @@ import trustme
 from tests.api.served import KEY, TRANSLATION, served
 from tests.e2e.home import Home
 
-from provider_console.api.serve import Address
+from provider_console.api.serve import Address, Joining
+from provider_console.console.access import Role
 from provider_console.console.errors import BadRequest
 from provider_console.console.routes import PREFIX
 from provider_console.sandbox import DeepLSandbox, Fault, Server, serve_in_thread
@@ -176,3 +178,58 @@ def test_tokens_by_command_line_are_issued_renewed_listed_and_revoked(home: Home
     assert not any(row["valid"] for row in home.run("token", "list", "--json").json())
     assert home.run("token", "renew", stdin=token).code != 0
     assert token not in home.run("audit", "--json").out
+
+
+# --- one write an answer -----------------------------------------------------------------------------------------
+
+
+class Sent:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_head_goes_out_with_what_follows_it_and_alone_where_nothing_does() -> None:
+    sent = Sent()
+    joining = Joining(cast(asyncio.Transport, sent))
+
+    joining.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
+    joining.write(b"{}")
+    joining.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    joining.flush()
+    joining.write(b"HTTP/1.1 413 Content Too Large\r\nconnection: close\r\n\r\n")
+    joining.close()
+
+    assert sent.writes == [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 413 Content Too Large\r\nconnection: close\r\n\r\n",
+    ]
+    assert sent.closed
+
+
+async def test_who_waits_for_the_word_to_go_on_gets_it_before_the_body(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        host, port = it.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        body = b'{"operation": "translate", "payload": {"text": "hello", "to": "de"}}'
+        head = f"POST {PREFIX}/execute HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+        head += f"Authorization: Bearer {it.tokens[Role.ADMIN]}\r\nContent-Type: application/json\r\n"
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
+        word = await reader.readuntil(b"\r\n\r\n")
+        writer.write(body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        bare = await it.client.head("/livez")
+
+    assert bare.status_code == 200
+    assert word == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")

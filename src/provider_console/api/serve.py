@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 import uvicorn
@@ -34,6 +34,9 @@ HEAD_S: Final = 15.0
 """How long the head of a request may take to arrive, and the rest of a body that was answered unread."""
 IDLE_S: Final = 60
 BACKLOG: Final = 1_024
+
+_FINAL: Final = tuple(b"HTTP/1.1 %d" % kind for kind in (2, 3, 4, 5))
+"""How the head of an answer begins that a body may follow; 100 Continue is waited for."""
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,6 +246,40 @@ class _Server(uvicorn.Server):
         yield
 
 
+class Joining:
+    """A transport that sends the head of an answer together with what follows it: uvicorn writes them one by one.
+
+    A write is a system call, and on the other side a second piece to wait for.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or keep them where they are a head."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(_FINAL) and data.endswith(b"\r\n\r\n"):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send a head that nothing follows."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Close, once everything is out."""
+        self.flush()
+        self._transport.close()
+
+
 class Protocol(HttpToolsProtocol):
     """uvicorn's HTTP with bounds on what is no body, and on connections: it has none of its own.
 
@@ -250,6 +287,7 @@ class Protocol(HttpToolsProtocol):
     the head, so that a request could change its Host or its token behind the back of whoever looked at them.
     """
 
+    _joining: Joining
     _timer: asyncio.TimerHandle | None = None
     _headless = False
     _unfinished = False
@@ -259,7 +297,8 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # of a server it is no other
         """A connection more, unless there are too many."""
-        super().connection_made(transport)
+        self._joining = Joining(transport)
+        super().connection_made(cast(asyncio.Transport, self._joining))
         if len(self.connections) > CONNECTIONS:
             transport.close()
             return
@@ -315,6 +354,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """An answer is out; whoever goes on sending what nobody reads has so long to come to an end."""
+        self._joining.flush()
         super().on_response_complete()
         if self._unfinished and not self._headless and self.cycle.response_complete and self._timer is None:
             self._await()
