@@ -605,7 +605,7 @@ class History:
 
 
 _PLACES = (
-    ("Slots.wait", "in a slot's queue"),
+    ("Slots.within", "in a slot's queue"),
     ("SlowSecrets.get", "in a credential lookup"),
     ("put", "in a reader's buffer"),
     ("_pump", "in a stream"),
