@@ -97,6 +97,14 @@ async def test_deepl_handles_tags_in_html_only(form: str, handled: str | None) -
     assert wire.sent[0].json.get("tag_handling") == handled
 
 
+async def test_a_language_that_the_configuration_lists_is_asked_of_deepl() -> None:
+    wire = WireDouble(reply(DEEPL_ANSWER))
+    asked = translate(to="sw", **{"from": "ka"})
+    listed = ("translate:*>sw", "translate:ka>*")
+    await DeepL().call(call(DeepL(), wire, operation=asked, secret="key", capabilities=listed))
+    assert (wire.sent[0].json["source_lang"], wire.sent[0].json["target_lang"]) == ("KA", "SW")
+
+
 async def test_an_error_of_deepl_has_its_message_and_its_detail() -> None:
     failure = await _failure(DeepL(), reply({"message": "Bad request", "detail": "Value too long"}, status=400))
     assert failure.message.endswith("DeepL answered HTTP 400: Bad request; Value too long")

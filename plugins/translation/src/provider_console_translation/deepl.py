@@ -90,8 +90,8 @@ class DeepL(Driver):
     async def call(self, call: Call) -> Result | AsyncIterator[Chunk]:
         """Translate one text."""
         wanted = request(call)
-        target = TARGETS.get(wanted.target)
-        source = _source(wanted.source)
+        target = TARGETS.get(wanted.target) or _listed(call, wanted.target)
+        source = _source(wanted.source) or _listed(call, wanted.source)
         if target is None or (wanted.source and source is None):
             raise ProviderError(
                 f"DeepL has no {wanted.source or 'auto'}>{wanted.target}",
@@ -150,6 +150,12 @@ def _headers(call: Call) -> dict[str, str]:
 def _source(tag: str | None) -> str | None:
     language = {"no": "nb"}.get(primary(tag), primary(tag)) if tag else None
     return language.upper() if language in SOURCES else None
+
+
+def _listed(call: Call, tag: str | None) -> str | None:
+    """The wire's name of a language that the configuration lists: one that DeepL learnt after this was written."""
+    named = {f"translate:*>{tag}", f"translate:{tag}>*"}
+    return tag.upper() if tag and named & set(call.provider.capabilities) else None
 
 
 def _tag(code: str) -> str:
