@@ -24,10 +24,24 @@ async def never(*_args: Any, **_named: Any) -> None:
     await asyncio.Event().wait()
 
 
+class CountingClock(FrozenClock):
+    """How long somebody slept, each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await super().sleep(seconds)
+
+
 @asynccontextmanager
-async def pumped(console: FrozenConsole, **limits: float) -> AsyncIterator[tuple[list[Change], FrozenClock]]:
+async def pumped(
+    console: FrozenConsole, *, clock: FrozenClock | None = None, **limits: float
+) -> AsyncIterator[tuple[list[Change], FrozenClock]]:
     told: list[Change] = []
-    clock = FrozenClock()
+    clock = clock or FrozenClock()
     running = asyncio.ensure_future(Pump(cast(Console, console), clock=clock, tell=told.append, **limits).run())
     yield told, clock
     running.cancel()
@@ -147,3 +161,21 @@ async def test_while_nothing_happens_figures_are_read_every_ten_seconds() -> Non
             clock.advance(0.2)
 
     assert 5 <= console.times("figures") - before <= 7
+
+
+async def test_while_nothing_happens_nothing_looks_for_it_and_what_happens_then_is_read_at_once() -> None:
+    console, clock = FrozenConsole({"health": HEALTH, "provider": PROVIDERS[0]}), CountingClock()
+    async with pumped(console, clock=clock) as (told, _clock):
+        await until(lambda: read(told, "health") and read(told, "plugins"), clock)
+        clock.slept.clear()
+        begun = clock.wall()
+        while clock.wall() - begun < 20:
+            await asyncio.sleep(0.001)
+            clock.advance(0.1)
+        looks = len(clock.slept)
+        begun = clock.wall()
+        console.happen(HealthChecked(at=NOW, check=check("deepl", NOW)))
+        await until(lambda: any(isinstance(change, ProvidersRead) for change in told), clock)
+
+    assert looks <= 2 * 20 / 2, "a slow read each two seconds, and the pause behind it"
+    assert clock.wall() - begun <= 0.3

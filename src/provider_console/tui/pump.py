@@ -84,6 +84,10 @@ class Pump:
         self._figures_at = 0.0
         """Likewise figures (wall s)."""
         self._everything = True
+        self._slow = True
+        """Whether a slow read is due."""
+        self._woken = asyncio.Event()
+        """There is something to read: while nothing happens, nothing looks for it."""
         self._beside: dict[str, Callable[[], Awaitable[Any]]] = {
             "checks": self._recent_checks,
             "coverage": self._coverage,
@@ -111,6 +115,7 @@ class Pump:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen())
+                tasks.create_task(self._beat())
                 tasks.create_task(self._read())
         except* ConsoleError as errors:
             raise errors.exceptions[0] from None
@@ -145,18 +150,31 @@ class Pump:
                 self._everything = True
             case _:
                 pass
+        if self._news:
+            self._woken.set()
+
+    @property
+    def _news(self) -> bool:
+        return bool(self._changed or self._turned or self._everything)
+
+    async def _beat(self) -> None:
+        while True:
+            await self._clock.sleep(SLOW_S)
+            self._slow = True
+            self._woken.set()
 
     async def _read(self) -> None:
-        slow_at = 0.0
         while True:
-            now = self._clock.wall()
-            if now >= slow_at or self._everything:
-                slow_at = now + SLOW_S
+            self._woken.clear()
+            if self._slow or self._everything:
+                self._slow = False
                 await self._ask(self._read_slowly)
-            if self._changed or self._turned or self._everything:
+            if self._news:
                 await self._ask(self._read_changed)
             self._tell_checks()
             await self._clock.sleep(PERIOD_S)
+            if not self._news:
+                await self._woken.wait()
 
     async def _ask(self, question: Callable[[], Awaitable[None]]) -> None:
         try:
