@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from provider_console.api.serve import Stop
 
 YOUNG: Final = 5_000
-"""Objects made before the collector looks at them: 700, as Python has it, are seven requests."""
+"""Objects more than there were before the collector looks: a request leaves none but what is remembered of it, and
+700, as Python has it, are a few dozen of those."""
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
