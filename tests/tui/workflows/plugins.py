@@ -89,7 +89,7 @@ ROLE: Final = Workflow(
         open_mode("plugins"),
         select("translation"),
         press("d"),
-        see("switching a plugin on or off needs", "the role super admin; you are admin"),
+        see("switching a plugin on or off needs the role super admin"),
         expect("nothing is kept out", lambda state: "translation" not in state.plugins_off),
         snapshot("plugins-admin-80x24-dark"),
     ],
