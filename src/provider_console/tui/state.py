@@ -53,8 +53,8 @@ LOG_KEPT: Final = 1_000
 REPORTS_KEPT: Final = 20
 """Reports read to be shown, the newest with up to a mebibyte of result each."""
 
-PERIODS_KEPT: Final = 12
-"""Periods read to be shown; one of fifty providers in a hundred steps each is some 5 MB."""
+PERIODS_KEPT: Final = 6
+"""Periods read to be shown: as many as one walks through. One of fifty providers in a hundred steps each is 5 MB."""
 
 
 @dataclass(frozen=True, slots=True)
