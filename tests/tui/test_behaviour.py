@@ -211,6 +211,31 @@ async def test_a_mode_that_is_not_seen_keeps_no_older_state_and_shows_the_new_on
         assert "checked 1 m 38 s ago" in plain(app.screen.query_one("#headline", Lines).lines[1])
 
 
+async def test_while_all_is_well_and_nobody_types_the_sentence_counts_in_steps_of_five() -> None:
+    clock = FrozenClock(NOW)
+    app = fleet.app(fleet.console(health=fleet.health(WELL)), clock=clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        sentence = app.screen.query_one("#headline", Lines)
+
+        async def ages(seconds: int) -> set[int]:
+            seen = set()
+            for _second in range(seconds):
+                clock.advance(1.0)
+                app.change(Ticked(clock.wall()))
+                await pilot.pause()
+                seen.add(int(re.findall(r"checked (\d+) s ago", plain(sentence.lines[1]))[0]))
+            return seen
+
+        await ages(10)
+        alone = await ages(15)
+        await pilot.press("j")
+        attended = await ages(8)
+
+        assert len(alone) <= 4
+        assert len(attended) == 8
+
+
 def _rows(table: Table) -> list[str]:
     return [table.render_line(y).text for y in range(table.size.height)]
 

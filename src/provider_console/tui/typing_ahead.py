@@ -34,6 +34,8 @@ class TypingAhead(App[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.touches = 0
+        """How often somebody has typed or moved the mouse."""
         self._ahead: deque[events.Key | events.Paste] = deque()
         self._under_way = False
         self._gone: Timer | None = None
@@ -42,6 +44,7 @@ class TypingAhead(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Hand out an event, a key in its turn."""
+        self.touches += isinstance(event, events.InputEvent | events.Paste)
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
         elif self._under_way:

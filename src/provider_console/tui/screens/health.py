@@ -19,6 +19,8 @@ from provider_console.tui.widgets.table import Row, Table
 
 CALM_S: Final = 5.0
 """How often rows are looked at while all is well, whatever its checks say: a strip that grows by a cell can wait."""
+ATTENDED_S: Final = 10.0
+"""For so long after a key the sentence counts each second meanwhile; later it counts with the rows."""
 MADE_KEPT: Final = 200
 """Rows that were painted and are kept: what is seen of a tall terminal, selected and not."""
 OF_A_PROVIDER: Final = frozenset({"detail", "check", "check_all", "execute", "switch", "coverage"})
@@ -47,6 +49,9 @@ class HealthScreen(ListedScreen, ProviderScreen):
         """Rows that were painted, by key, width and selection, with what each is made of."""
         self._shown_at = 0.0
         """Up to when all of the state is shown (wall s)."""
+        self._touches = -1
+        self._attended_at = 0.0
+        """When it was seen last that somebody is there (wall s), and how often anybody had done something by then."""
 
     # --- showing ------------------------------------------------------------------------------------------------
 
@@ -60,8 +65,15 @@ class HealthScreen(ListedScreen, ProviderScreen):
         calm = health.calm(self.state) and not frame.timed(self.state)
         if not calm or not 0 <= self.state.now - self._shown_at < CALM_S:
             super().pass_time()
-        elif (sentence := self.query_one_optional("#headline", Lines)) is not None:
+        elif self._attended and (sentence := self.query_one_optional("#headline", Lines)) is not None:
             sentence.show(self._top)
+
+    @property
+    def _attended(self) -> bool:
+        touches, now = self.app.touches, self.state.now  # type: ignore[attr-defined]  # only ConsoleApp shows these screens
+        if touches != self._touches:
+            self._touches, self._attended_at = touches, now
+        return 0 <= now - self._attended_at < ATTENDED_S
 
     def show(self) -> None:
         """Put the state on the screen."""
