@@ -51,3 +51,12 @@ def test_every_accepted_picture_belongs_to_a_workflow_and_no_two_are_equal() -> 
     for name, file in files.items():
         other = seen.setdefault(file.read_bytes(), name)
         assert other == name, f"{name} looks like {other}"
+
+
+def test_every_picture_is_of_the_theme_that_its_name_says() -> None:
+    papers = {"dark": "#0f1216", "light": "#fbfaf7"}
+    for file in ACCEPTED.rglob("*.svg"):
+        name = file.stem.rpartition("[")[2].rstrip("]")
+        drawn = file.read_text("utf-8").lower()
+        seen = [theme for theme, paper in papers.items() if paper in drawn]
+        assert seen == [theme for theme in papers if name.endswith(theme)], name

@@ -205,6 +205,7 @@ BROKEN: Final = Workflow(
         open_mode("activity"),
         press("V"),
         see("The audit trail is not intact at row 71", "row 71 is not what was written"),
+        theme("console-light"),
         expect("it is broken", lambda state: state.verified is not None and state.verified.ended is not None),
         snapshot("broken-trail-120x40-light"),
     ],

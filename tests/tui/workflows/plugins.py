@@ -76,6 +76,7 @@ SWITCH: Final = Workflow(
         snapshot("plugin-disable-120x40-dark"),
         press("y"),
         see("works · off at the next start"),
+        theme("console-contrast"),
         expect("the next start keeps it out", lambda state: "translation" in state.plugins_off),
         snapshot("plugin-off-120x40-contrast"),
         press("d", "y"),
