@@ -264,7 +264,8 @@ async def test_what_a_token_is_renewed_to_is_taken_out_of_whatever_is_logged_too
         open_service(situation(tmp_path / "engine", sandbox), grace_s=0.0) as service,
         running(service, files=files, grace_s=0.0) as url,
     ):
-        first = Secret(await token_of(service, ttl_ms=2_000))
+        # Its end is cut to a whole second, and it is renewed a second from now at the earliest.
+        first = Secret(await token_of(service, ttl_ms=4_000))
         tokens = Tokens(address_of(url), environ={VARIABLE: first.reveal()})
         home = Situation(home=tmp_path / "elsewhere")
         async with open_remote(address_of(url), tokens, situation=home, ca_file=files.authority):
