@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from provider_console.console.errors import SecretRefused
+from provider_console.console.events import PluginQuarantined
 from provider_console.core.alerts import Rule
 from provider_console.core.breaker import BreakerState
 from provider_console.core.period import Span
@@ -42,7 +43,7 @@ from provider_console.engine.lifecycle import Lifecycle, outlast
 from provider_console.engine.observations import Observation, Observer
 from provider_console.engine.planner import Planner
 from provider_console.engine.plugin_news import plugin_news, sentences
-from provider_console.engine.plugins import Plugins
+from provider_console.engine.plugins import Plugins, Trouble
 from provider_console.engine.portraits import health_of
 from provider_console.engine.prober import Prober
 from provider_console.engine.recollection import Recollection
@@ -251,6 +252,7 @@ class Engine:
     async def start(self, *, background: bool) -> None:
         """Find providers and recall what is known; with `background`, probe and watch the configuration too."""
         parts = self.parts
+        parts.plugins.hear(self._put_aside)
         if parts.plugins.listens:
             self.bus.tap(parts.plugins.notify)
         self.lifecycle.start(self.recorder.run(), "recorder")
@@ -274,6 +276,11 @@ class Engine:
             self.lifecycle.start(retention.run(), "retention")
             self.lifecycle.start(self.alerts.run(), "alerts")
             self.lifecycle.start(self.trials.watch(), "trial")
+
+    def _put_aside(self, trouble: Trouble) -> None:
+        # A plugin is foreign code: what it raised may quote a credential.
+        reason = self.parts.redact(trouble.reason)
+        self.bus.publish(PluginQuarantined(at=self.parts.clock.wall(), plugin=trouble.plugin, reason=reason))
 
     async def _recall(self) -> None:
         parts = self.parts

@@ -93,6 +93,8 @@ class Roster:
         self.hook_s = hook_s
         self.problems = problems
         self._on_trouble = on_trouble
+        self.listener: OnTrouble | None = None
+        """Whom to tell as well, once there is somebody."""
 
     def running(self) -> list[Installed]:
         return [plugin for plugin in self.plugins if plugin.runs]
@@ -112,7 +114,10 @@ class Roster:
         self._tell(plugin, fault)
 
     def _tell(self, plugin: Installed, fault: Misbehaved) -> None:
-        self._on_trouble(Trouble(plugin=plugin.name, reason=fault.reason, traceback=fault.traceback))
+        trouble = Trouble(plugin=plugin.name, reason=fault.reason, traceback=fault.traceback)
+        self._on_trouble(trouble)
+        if self.listener is not None:
+            self.listener(trouble)
 
     def behind_barrier(self, plugin: Installed, doing: str, work: Callable[[], Any], limit_s: float) -> Any:
         value, printed = self.barrier.run(work, doing=doing, limit_s=limit_s)

@@ -208,6 +208,10 @@ class Plugins:
                 return True
         return False
 
+    def hear(self, listener: OnTrouble) -> None:
+        """Tell somebody of each plugin, and each implementation of a hook, that is put aside from now on."""
+        self._roster.listener = listener
+
     @property
     def listens(self) -> bool:
         """Whether any plugin wants to hear of events."""

@@ -510,6 +510,9 @@ class ScriptedPlugins:
         """Whether there is a listener."""
         return self._listener is not None
 
+    def hear(self, listener: Callable[[Any], None]) -> None:
+        """Nothing here is ever put aside."""
+
     def notify(self, event: object) -> None:
         """Hand an event to the listener."""
         if self._listener is not None:

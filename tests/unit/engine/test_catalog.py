@@ -11,10 +11,11 @@ from tests.unit.engine.workbench import ListSource, ScriptedDriver, bench, chat,
 
 from provider_console.adapters.memory import MemoryDisk
 from provider_console.console.errors import OperationFailed
-from provider_console.console.events import CatalogChanged
+from provider_console.console.events import CatalogChanged, PluginQuarantined
 from provider_console.console.views import PluginView, iso
 from provider_console.core.breaker import Hold
 from provider_console.engine.lane import NAMELESS
+from provider_console.engine.plugin_roster import Trouble
 from provider_console.sdk import Description, ErrorClass, Incomplete, ProviderDescriptor, SdkError, Secret
 
 
@@ -167,6 +168,19 @@ def test_a_configured_provider_that_cannot_be_made_and_a_plugin_put_aside_are_tr
             return sorted(trouble.subject for trouble in (await it.console.health()).troubles)
 
     assert play(history) == ["plugin broken", "provider slip"]
+
+
+def test_a_plugin_that_is_put_aside_while_the_console_runs_is_told_of_without_its_secrets() -> None:
+    async def history() -> list[Any]:
+        async with bench(provider("a"), redact=lambda text: text.replace("sk-1234", "***")) as it:
+            events: list[Any] = []
+            it.engine.bus.tap(events.append)
+            it.plugins.put_aside(Trouble(plugin="acme", reason="it raised ValueError: sk-1234"))
+            return events
+
+    (event,) = play(history)
+    assert isinstance(event, PluginQuarantined)
+    assert (event.plugin, event.reason) == ("acme", "it raised ValueError: ***")
 
 
 # --- what providers say of themselves ------------------------------------------------------------------------------

@@ -290,6 +290,21 @@ def test_telling_of_trouble_by_an_event_comes_to_an_end(shelf):
     assert sorted(told) == ["a", "b"]
 
 
+def test_whoever_hears_is_told_of_what_is_put_aside_from_then_on(shelf):
+    def fail(event):
+        raise ValueError(event)
+
+    shelf.add("early", sources=lambda: 1 / 0)
+    shelf.add("late", on_event=fail)
+    plugins = shelf.start()
+    told = []
+    plugins.hear(told.append)
+
+    plugins.notify("start")
+
+    assert [trouble.plugin for trouble in told] == ["late"]
+
+
 def test_a_users_interrupt_passes_through_a_listener(shelf):
     def interrupted(event):
         raise KeyboardInterrupt

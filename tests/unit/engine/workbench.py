@@ -33,6 +33,7 @@ from provider_console.console.views import PluginView
 from provider_console.core.settings import EngineSettings, Settings
 from provider_console.engine.engine import Engine, Parts, running
 from provider_console.engine.engine_console import EngineConsole
+from provider_console.engine.plugin_roster import OnTrouble
 from provider_console.sdk import (
     Call,
     Chunk,
@@ -217,12 +218,17 @@ class FewPlugins:
         self.driver_section: Mapping[str, str] = {}
         self.classify_hooks = ()
         self.listens = False
+        self.put_aside: OnTrouble = lambda _trouble: None
         self.quarantined: tuple[PluginView, ...] = ()
         self.problems: tuple[str, ...] = ()
 
     def views(self) -> tuple[PluginView, ...]:
         """Only the ones a test put aside."""
         return self.quarantined
+
+    def hear(self, listener: OnTrouble) -> None:
+        """A test may put something aside."""
+        self.put_aside = listener
 
     def notify(self, event: object) -> None:
         """Nobody listens."""
@@ -292,6 +298,7 @@ async def bench(
     disk: MemoryDisk | None = None,
     lock: MemoryLock | None = None,
     clock: SimClock | None = None,
+    redact: Callable[[str], str] = str,
     background: bool = False,
     seed: int = 1,
 ) -> AsyncIterator[Bench]:
@@ -317,6 +324,7 @@ async def bench(
         bell=MemoryBell(),
         machine=MemoryMachine(),
         plugins=plugins,  # type: ignore[arg-type]
+        redact=redact,
     )
     async with running(parts, background=background) as engine:
         yield Bench(engine, driver, source, plugins)
