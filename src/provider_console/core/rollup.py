@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, Literal
@@ -68,20 +68,25 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     latencies: int = 0
     """See `packed`."""
 
-    def quantiles_s(self, quantiles: Iterable[float]) -> list[float | None]:
-        """Quantiles (s) of the latencies of successes, within 3.2 %; None where there are none."""
-        return list(_quantiles_s(self.latencies, tuple(quantiles)))
+    def quantiles_s(self, *quantiles: float, lasting: bool = False) -> Sequence[float | None]:
+        """Quantiles (s) of the latencies of successes, within 3.2 %; None where there are none.
+
+        `lasting`: the cell will be looked at again as it is, as the days of a trend are; they are remembered then.
+        """
+        return (_remembered if lasting else _quantiles_s)(self.latencies, quantiles)
 
 
-@lru_cache(maxsize=2_048)
-def _quantiles_s(latencies: int, quantiles: tuple[float, ...]) -> tuple[float | None, ...]:
-    # Whoever looks at the past looks at the same days again: those of fifty providers in a month are kept, 5 MB.
+def _quantiles_s(latencies: int, quantiles: tuple[float, ...]) -> Sequence[float | None]:
     if not latencies:
         return (None,) * len(quantiles)
     first, counts = unpacked(latencies)
     reached = list(accumulate(counts))
     total = reached[-1]
     return tuple([_MIDDLES_S[first + bisect_left(reached, max(1, math.ceil(share * total)))] for share in quantiles])
+
+
+_remembered: Final = lru_cache(maxsize=2_048)(_quantiles_s)
+"""The days of fifty providers in a month, 5 MB."""
 
 
 def merged(cells: Iterable[Cell]) -> Cell:

@@ -327,7 +327,7 @@ class Engine:
         for name, found in cells.items():
             lane, day = self.catalog.lanes.get(name), merged(found)
             if lane is not None and day.latencies:
-                median_s, p95_s = day.quantiles_s((0.5, 0.95))
+                median_s, p95_s = day.quantiles_s(0.5, 0.95)
                 lane.history_latency_s = lane.history_median_s = median_s
                 lane.history_p95_s = p95_s if day.successes >= SLOW_SAMPLES else None
 

@@ -146,7 +146,7 @@ def figures(cell: Cell, *, among_all: bool = False) -> PeriodFigures:
     reached = {name: count - cell.absorbed.get(name, 0) for name, count in failed.items()}
     reached = {name: count for name, count in reached.items() if count > 0}
     visits = cell.executions if among_all else cell.visits
-    p50, p95, p99 = cell.quantiles_s((0.5, 0.95, 0.99))
+    p50, p95, p99 = cell.quantiles_s(0.5, 0.95, 0.99)
     return PeriodFigures(
         total_requests=requests,
         success_rate=round(100 * cell.successes / requests, 2) if requests else None,
@@ -234,7 +234,7 @@ async def _points(
             continue
         if at not in moments:
             moments[at] = iso(max(at, asked.start))
-        p50, p95, p99 = cell.quantiles_s((0.5, 0.95, 0.99))
+        p50, p95, p99 = cell.quantiles_s(0.5, 0.95, 0.99, lasting=True)
         points.append(
             TrendPoint(
                 at=moments[at],

@@ -47,7 +47,7 @@ def test_percentiles_of_merged_rollups_are_within_3_2_percent_of_exact(name: str
     samples = [max(1.0, DISTRIBUTIONS[name](rng)) for _ in range(5_000)]
     minutes = [merged(cell_of(attempt(ms)) for ms in samples[start::40]) for start in range(40)]
 
-    found = merged(minutes).quantiles_s((0.5, 0.95, 0.99))
+    found = merged(minutes).quantiles_s(0.5, 0.95, 0.99)
 
     ordered = sorted(samples)
     exact = [ordered[math.ceil(share * len(ordered)) - 1] / 1000 for share in (0.5, 0.95, 0.99)]
@@ -71,7 +71,7 @@ def test_whole_microseconds_are_counted_in_the_bucket_that_holds_them(latency_us
 
 
 def test_there_is_no_percentile_of_nothing() -> None:
-    assert Cell().quantiles_s((0.5, 0.99)) == [None, None]
+    assert list(Cell().quantiles_s(0.5, 0.99)) == [None, None]
 
 
 def test_a_stream_counts_until_its_first_content_and_a_failure_as_time_lost() -> None:
