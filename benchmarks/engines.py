@@ -73,6 +73,9 @@ class Brought:
         self.driver_section: dict[str, str] = {}
         self.listens = False
 
+    def hear(self, _listener: Any) -> None:
+        """Nothing here is ever put aside."""
+
     def views(self) -> tuple[Any, ...]:
         """Nothing that could be new."""
         return ()
