@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 from tests.tui.scene import NOW, check, provider
-from tests.tui.workflows import config, fleet
+from tests.tui.workflows import config, execution, fleet
 from textual.app import App
 from textual.binding import Binding
 from textual.geometry import Region
@@ -530,9 +530,11 @@ async def test_each_key_has_a_row_of_its_own_in_the_help() -> None:
             "help of Execution",
             [
                 see("LibreTranslate"),
-                press("2", "question_mark"),
+                press("2"),
+                see("Saved by fallback"),
+                press("question_mark"),
                 see("[                 the execution before", "]                 the execution after"),
             ],
         ),
-        fleet.app(),
+        execution.app(),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.tui.execution_scene import ATTEMPTS, ID, SAVED, executed, others, report, summary
-from tests.tui.scene import NOW
+from tests.tui.scene import NOW, PROVIDERS, scene
 from tests.tui.test_app import HOSTILE, app, lines
 from textual.pilot import Pilot
 
@@ -22,6 +22,7 @@ from provider_console.tui.screens.execution import ExecutionScreen
 from provider_console.tui.screens.form import FormScreen
 from provider_console.tui.state import TEXT_KEPT, State
 from provider_console.tui.widgets.form import entries
+from provider_console.tui.widgets.keys import Keys
 from provider_console.tui.widgets.pager import Pager
 from provider_console.tui.widgets.table import Table
 
@@ -47,6 +48,24 @@ async def test_the_second_mode_opens_on_the_newest_execution() -> None:
         under = lines(running, "under")
         for section in ("In total", "Why this order", "Result", "La reserva queda confirmada"):
             assert section in under
+
+
+async def test_where_nothing_was_executed_nothing_is_offered_about_it() -> None:
+    async with app().run_test(size=(120, 40)) as pilot:
+        running = await opened(pilot, scene(PROVIDERS, recent=()))
+        offered = running.screen.query_one(Keys).render_line(0).text
+        assert "n new" in offered
+        for absent in ("explain", "run again", "older"):
+            assert absent not in offered
+
+        await pilot.press("e", "r", "left_square_bracket")
+        await pilot.pause()
+        assert isinstance(running.screen, ExecutionScreen)
+
+        running.state = executed()
+        running.change(Ticked(NOW))
+        await pilot.pause()
+        assert "e explain   r run again" in running.screen.query_one(Keys).render_line(0).text
 
 
 async def test_brackets_walk_to_older_and_newer_executions() -> None:

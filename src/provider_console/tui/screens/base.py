@@ -137,9 +137,10 @@ class ConsoleScreen(Screen[None]):
             marks={"activity": rings(self.state, self.glyphs)},
             notice=notice(self.state, self.glyphs),
         )
+        self.show()
+        # Last: what can be done is about what is shown by now.
         if keys:
             self.show_keys()
-        self.show()
 
     # --- keys ---------------------------------------------------------------------------------------------------
 

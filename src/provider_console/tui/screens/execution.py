@@ -252,12 +252,15 @@ class ExecutionScreen(StoredScreen, StartingScreen):
             self.show()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What can be cancelled runs; the list has its own keys; the rest is as everywhere."""
+        """What can be cancelled runs; the list has its own keys, an execution too; the rest is as everywhere."""
         if action == "cancel" and not self._own and ((trace := self.trace) is None or not trace.running):
             return False
         if action == "back" and self._needle:
             return True
         if action in OF_LIST | OF_ONE and (action in OF_LIST) is not self._listing:
+            return False
+        # Where nothing was ever executed, nothing is offered about it.
+        if (action in OF_ONE and self.trace is None) or (action == "walk" and not self._known):
             return False
         return super().check_action(action, parameters)
 
