@@ -97,6 +97,7 @@ attempts = st.builds(
     duration_ms=amounts,
     delay_before_ms=amounts,
     first_content_ms=st.none() | amounts,
+    warm_up_ms=st.just(0.0) | amounts,
     ok=st.booleans(),
     error_class=st.sampled_from(["timeout", "network", "cancelled"]),
     cost=st.none() | st.floats(0.0, 5.0),

@@ -115,7 +115,7 @@ def cell_of(row: AttemptRow) -> Cell:
     lost_us, latency_us = whole_us(row.delay_before_ms), 0
     failed, latencies = dict[str, int](), 0
     if row.ok:
-        latency_us = whole_us(row.duration_ms if row.first_content_ms is None else row.first_content_ms)
+        latency_us = whole_us(row.latency_ms)
         latencies = packed({bucket_of_us(latency_us): 1})
     else:
         lost_us += whole_us(row.duration_ms)

@@ -161,8 +161,7 @@ class Caller:
                     execution.settle()
                 attempt.ended = ended = self._now()
                 execution.result, execution.status, execution.provider = result, "ok", attempt.provider
-                first_s = attempt.first_content_s
-                lane.answered(ended, ended - now if first_s is None else first_s, permit)
+                lane.answered(ended, attempt.latency_s, permit)
                 return None
             except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - the barrier; what must, travels on
                 return self._judge(error, execution, lane, attempt, permit, full_s)
@@ -275,8 +274,9 @@ class Caller:
         else:
             raise BadResult(f"the driver {lane.driver.name} returned {type(answer).__name__} instead of a Result")
         attempt.units = _counted(lane, result)
-        if result.warm_up_s > 0.0:
-            _warmed_up(attempt, result.warm_up_s, self._now())
+        # What a driver says: no number of its own may spoil the figures.
+        if 0.0 < result.warm_up_s < math.inf:
+            attempt.warm_up_s += result.warm_up_s
         kind = self._kinds.get(operation.kind)
         if kind is not None:
             kind.check(operation.payload, result)
@@ -316,12 +316,6 @@ class Caller:
         # A slow reader is not the provider's fault: meanwhile only the deadline counts.
         self.timers.watch(execution, execution.deadline)
         await execution.sink(clean)
-
-
-def _warmed_up(attempt: Attempt, warm_up_s: float, now: float) -> None:
-    """Take the time in which a provider made itself ready out of the latency that counts."""
-    latency_s = now - attempt.started if attempt.first_content_s is None else attempt.first_content_s
-    attempt.first_content_s = max(0.0, latency_s - warm_up_s)
 
 
 def _started(execution: Execution, attempt: Attempt) -> AttemptStarted:

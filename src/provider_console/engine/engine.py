@@ -308,9 +308,7 @@ class Engine:
             if lane is None or not 0 <= age_s < window_s:
                 continue
             if row.ok:
-                # A stream takes as long as its text is; what counts is how soon it began.
-                latency_ms = row.duration_ms if row.first_content_ms is None else row.first_content_ms
-                lane.succeeded(now - age_s, latency_ms / 1000)
+                lane.succeeded(now - age_s, row.latency_ms / 1000)
             elif row.counted > 0 and row.error_class is not None:
                 error_class = ErrorClass(row.error_class)
                 lane.failed(now - age_s, row.duration_ms / 1000, weight=row.counted, error_class=error_class)

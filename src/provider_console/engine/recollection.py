@@ -82,8 +82,7 @@ class Recollection:
         cost: float | None = None
         for attempt in moment.attempts:
             if attempt.failure is None and not attempt.cancelled:
-                begun_s = attempt.duration_s if attempt.first_content_s is None else attempt.first_content_s
-                self._latency(attempt.provider, moment.wall(attempt.started), begun_s * 1000)
+                self._latency(attempt.provider, moment.wall(attempt.started), attempt.latency_s * 1000)
             paid = price(attempt.units, attempt.price)
             cost = cost if paid is None else (cost or 0.0) + paid
         ok = moment.status == "ok"
@@ -105,8 +104,7 @@ class Recollection:
         """What is on record from before, oldest first."""
         for row in attempts:
             if row.ok:
-                latency_ms = row.duration_ms if row.first_content_ms is None else row.first_content_ms
-                self._latency(row.provider, row.at, latency_ms)
+                self._latency(row.provider, row.at, row.latency_ms)
         for check in checks:
             self.note_check(check)
 

@@ -129,12 +129,10 @@ class Recorder:
         written_as_failed = moment.status == "ok" and any(
             attempt.failure is not None for attempt in moment.attempts[: moment.attempts_kept]
         )
-        # Made first: its attempts' rows are of the views that its report holds.
-        ended = _ended(moment)
         self._keep(moment)
         if written_as_failed:
             self._rows.append(Absorbed(execution_id=moment.id, since=moment.started_wall))
-        self._rows.append(ended)
+        self._rows.append(_ended(moment))
 
     def _keep(self, execution: Execution) -> None:
         """Make the rows of an execution that are not made yet: its begin, and each attempt that has ended."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
+
+from provider_console.engine.timers import Alarm
 
 
 class Slots:
@@ -13,15 +14,14 @@ class Slots:
     Those who wait share one timer of the loop: one each, armed and cancelled, costs as much as the wait itself.
     """
 
-    __slots__ = ("_armed", "_armed_for", "_waiting", "count", "free")
+    __slots__ = ("_alarm", "_waiting", "count", "free")
 
     def __init__(self, count: int) -> None:
         self.count = count
         self.free = count
         self._waiting: deque[tuple[asyncio.Future[bool], float]] = deque()
         """Whose turn it will be, and until when they wait, in the loop's time."""
-        self._armed: asyncio.TimerHandle | None = None
-        self._armed_for = math.inf
+        self._alarm = Alarm(self._send_away)
 
     def take(self) -> bool:
         """Take a free slot; False where there is none. While others wait none is free: `give` serves them first."""
@@ -38,8 +38,7 @@ class Slots:
         turn: asyncio.Future[bool] = loop.create_future()
         entry = (turn, loop.time() + limit_s)
         self._waiting.append(entry)
-        if entry[1] < self._armed_for:
-            self._arm(loop, entry[1])
+        self._alarm.at(entry[1])
         try:
             return await turn
         except asyncio.CancelledError:
@@ -61,22 +60,12 @@ class Slots:
                 return
         self.free += 1
 
-    def _arm(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
-        if self._armed is not None:
-            self._armed.cancel()
-        self._armed = loop.call_at(when, self._fire, loop)
-        self._armed_for = when
-
-    def _fire(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Send away those whose time has come. One whose turn came before its time left the timer as it was."""
-        self._armed, self._armed_for = None, math.inf
-        # The loop runs a timer up to its clock's resolution early; what it counts as due is due here too.
-        now = loop.time() + 1e-6
+    def _send_away(self, now: float) -> None:
+        """End the wait of those whose time has come. One whose turn came before its time left the alarm as it was."""
         waiting, self._waiting = self._waiting, deque()
-        for entry in waiting:
-            if entry[1] > now:
-                self._waiting.append(entry)
-            elif not entry[0].done():
-                entry[0].set_result(False)
-        if self._waiting:
-            self._arm(loop, min(until for _, until in self._waiting))
+        for turn, until in waiting:
+            if until > now:
+                self._waiting.append((turn, until))
+                self._alarm.at(until)
+            elif not turn.done():
+                turn.set_result(False)

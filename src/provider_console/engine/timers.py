@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -47,49 +47,63 @@ class Timed(msgspec.Struct, kw_only=True, eq=False):
         return cancels > self.cancels
 
 
-class Timers:
-    """Ends what is late among the work that runs, by one timer of the loop."""
+class Alarm:
+    """One timer of the loop for many moments: it rings at the earliest, and whoever it rings for says the next one.
 
-    def __init__(self, running: Mapping[str, Timed]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._running = running
+    `ring(now)` is called with the time of the loop up to which everything is due.
+    """
+
+    __slots__ = ("_armed", "_ring", "due")
+
+    def __init__(self, ring: Callable[[float], None]) -> None:
+        self._ring = ring
         self._armed: asyncio.TimerHandle | None = None
-        self._armed_for = math.inf
+        self.due = math.inf
+        """When it rings, in the loop's time."""
 
-    def watch(self, work: Timed, until: float) -> None:
-        """End it at a moment; a second moment takes the place of the first. `work.until = math.inf` lets it be."""
-        if work.expired:
-            return
-        work.until = until
-        # Work that is done leaves the timer as it is: it finds nothing, or serves the next.
-        if until < self._armed_for:
-            self._arm(until)
+    def at(self, when: float) -> None:
+        """Ring at a moment, or before it where it was to ring earlier anyway."""
+        if when < self.due:
+            self.close()
+            self._armed = asyncio.get_running_loop().call_at(when, self._fire)
+            self.due = when
 
     def close(self) -> None:
         """Let go of the loop's timer."""
         if self._armed is not None:
             self._armed.cancel()
         self._armed = None
-        self._armed_for = math.inf
-
-    def _arm(self, when: float) -> None:
-        if self._armed is not None:
-            self._armed.cancel()
-        self._armed = self._loop.call_at(when, self._fire)
-        self._armed_for = when
+        self.due = math.inf
 
     def _fire(self) -> None:
         self._armed = None
-        self._armed_for = math.inf
+        self.due = math.inf
         # The loop runs a timer up to its clock's resolution early; what it counts as due is due here too.
-        now = self._loop.time() + 1e-6
-        next_at = math.inf
+        self._ring(asyncio.get_running_loop().time() + 1e-6)
+
+
+class Timers:
+    """Ends what is late among the work that runs."""
+
+    def __init__(self, running: Mapping[str, Timed]) -> None:
+        self._running = running
+        self._alarm = Alarm(self._end)
+        self.close = self._alarm.close
+
+    def watch(self, work: Timed, until: float) -> None:
+        """End it at a moment; a second moment takes the place of the first. `work.until = math.inf` lets it be."""
+        if work.expired:
+            return
+        work.until = until
+        # Work that is done leaves the alarm as it is: it finds nothing, or serves the next.
+        if until < self._alarm.due:
+            self._alarm.at(until)
+
+    def _end(self, now: float) -> None:
         for work in list(self._running.values()):
             if work.expired:
                 continue
             if work.until <= now:
                 work.expire()
             else:
-                next_at = min(next_at, work.until)
-        if next_at < math.inf:
-            self._arm(next_at)
+                self._alarm.at(work.until)

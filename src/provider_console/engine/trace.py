@@ -41,7 +41,9 @@ class Attempt(msgspec.Struct, eq=False):
     seeking: bool = False
     """It still waits for its credential: nobody has been called."""
     first_content_s: float | None = None
-    """The latency that counts, where it is not the whole: until the first content of a stream, without a warm-up."""
+    """When the first content of a stream came, from the start."""
+    warm_up_s: float = 0.0
+    """For how long the provider made itself ready."""
     failure: Failure | None = None
     cancelled: bool = False
     weight: float = 0.0
@@ -56,6 +58,15 @@ class Attempt(msgspec.Struct, eq=False):
     def duration_s(self) -> float:
         """How long it took; 0 while it runs."""
         return 0.0 if self.ended is None else self.ended - self.started
+
+    @property
+    def latency_s(self) -> float:
+        """What counts as latency: of a stream, which takes as long as its text is, until its first content.
+
+        A provider that made itself ready first is not slow by that.
+        """
+        whole_s = self.duration_s if self.first_content_s is None else self.first_content_s
+        return max(whole_s - self.warm_up_s, 0.0)
 
 
 class Execution(Timed, eq=False):
@@ -207,8 +218,7 @@ class Execution(Timed, eq=False):
 
     def attempt_row(self, attempt: Attempt) -> AttemptRow:
         """One attempt as the database keeps it."""
-        known = self._ended
-        view = self.attempt_view(attempt) if known is None else known.attempts[self.attempts.index(attempt)]
+        view = self.attempt_view(attempt)
         return AttemptRow(
             execution_id=self.id,
             provider=attempt.provider,
@@ -232,6 +242,7 @@ class Execution(Timed, eq=False):
             cost=price(attempt.units, attempt.price),
             first_content_ms=None if attempt.first_content_s is None else _ms(attempt.first_content_s),
             first=attempt is self.attempts[0],
+            warm_up_ms=_ms(attempt.warm_up_s),
         )
 
 

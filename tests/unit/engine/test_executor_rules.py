@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 import pytest
@@ -433,9 +434,25 @@ def test_the_time_in_which_a_provider_made_itself_ready_is_no_latency_of_it() ->
             await it.console.execute(chat())
             health = (await it.console.provider("a")).health
             [trend] = (await it.console.trends()).values()
+            rows = await it.engine.parts.usage.attempts()
+            stored = [(row.duration_ms, row.first_content_ms, row.warm_up_ms, row.latency_ms) for row in rows]
+            assert stored == [(1_000.0, None, 0.0, 1_000.0), (10_000.0, None, 9_000.0, 1_000.0)]
             return health.p50_ms, max(filter(None, trend.medians)), report.attempts[0].duration_ms
 
     p50_ms, slowest_ms, duration_ms = play(history)
     assert p50_ms == pytest.approx(1000.0, rel=0.05)
     assert slowest_ms == pytest.approx(1000.0, rel=0.05)
     assert duration_ms == 10_000.0
+
+
+@pytest.mark.parametrize("said_s", [math.nan, math.inf, -5.0])
+def test_a_warm_up_that_is_no_time_leaves_the_latency_as_it_is(said_s: float) -> None:
+    async def history() -> list[float]:
+        async with bench(provider("a")) as it:
+            odd = Result(value={"text": "done"}, warm_up_s=said_s)
+            it.driver.say("a", after(2.0, odd, lambda: it.clock))
+            await it.console.execute(chat())
+            await it.console.executions()
+            return [row.latency_ms for row in await it.engine.parts.usage.attempts()]
+
+    assert play(history) == [2_000.0]

@@ -58,7 +58,7 @@ def _us(amount: str) -> str:
     return f"CAST(min(max({amount}, 0.0), {MOST_MS}) * {US} + 0.5 AS INTEGER)"
 
 
-_LATENCY: Final = _us("coalesce(first_content_ms, duration_ms)")
+_LATENCY: Final = _us("coalesce(first_content_ms, duration_ms) - warm_up_ms")
 # The same whole numbers as `core.rollup.cell_of` makes, which tests compare; then the minute as it is stored.
 _COUNTED: Final = 14
 _GROUPED: Final = f"""

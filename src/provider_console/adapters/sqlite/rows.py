@@ -22,7 +22,7 @@ CUT: Final = "… [cut]"
 ATTEMPT_COLUMNS: Final = (
     "execution_id, provider, kind, category, attempt, at, duration_ms, timeout_ms, delay_before_ms, ok, absorbed, "
     "counted, error_class, http_status, provider_code, message, retry_after_ms, model, units, cost, "
-    "first_content_ms, first"
+    "first_content_ms, first, warm_up_ms"
 )
 CHECK_COLUMNS: Final = (
     "provider, at, state, passed, score, rung, latency_ms, error_class, message, event, out_ms, manual"
@@ -102,6 +102,7 @@ def attempt_values(row: AttemptRow) -> tuple[Any, ...]:
         row.cost,
         row.first_content_ms,
         1 if row.first else 0,
+        row.warm_up_ms,
     )
 
 

@@ -41,6 +41,14 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     """When the first content of a stream came; None: there was none."""
     first: bool = True
     """Whether its execution began with it."""
+    warm_up_ms: float = 0.0
+    """For how long the provider made itself ready."""
+
+    @property
+    def latency_ms(self) -> float:
+        """What counts as latency where it succeeded: of a stream until its first content, and never a warm-up."""
+        whole_ms = self.duration_ms if self.first_content_ms is None else self.first_content_ms
+        return max(whole_ms - self.warm_up_ms, 0.0)
 
 
 class ExecutionBegun(msgspec.Struct, frozen=True, kw_only=True):

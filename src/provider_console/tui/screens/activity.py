@@ -134,8 +134,7 @@ class ActivityScreen(FilteredScreen, ListeningScreen):
         table.fill(self._alert_rows(), lambda width: alerts.header(width, glyphs, ruled=not short))
 
     def _alert_rows(self) -> list[Row]:
-        glyphs, short = self.glyphs, self._short
-        state = self.state
+        state, glyphs, short = self.state, self.glyphs, self._short
         known = (tuple(self._alerts), state.providers, state.coverage, state.now, short)
         if self._rows.get("alerts", ((), []))[0] == known:
             return self._rows["alerts"][1]
