@@ -162,6 +162,8 @@ def wrap(content: Line, cells: int, *, limit: int = 1_000) -> list[Line]:
     ['La casa', 'es roja.']
     >>> [plain(part) for part in wrap(line("La casa es roja."), 9, limit=1)]
     ['La casa …']
+    >>> [plain(part) for part in wrap(line(strong("8 providers go"), ": DeepL"), 14)]
+    ['8 providers', 'go: DeepL']
     """
     cells = max(1, cells)
     lines: list[Line] = []
@@ -169,9 +171,10 @@ def wrap(content: Line, cells: int, *, limit: int = 1_000) -> list[Line]:
     used = 0
     for word in _words(content):
         size = cell_len(word.text.rstrip())
-        if used and used + size > cells:
-            lines.append(_stripped(current))
-            current, used = [], 0
+        while used and used + size > cells:
+            whole, begun = _parted(current)
+            lines.append(_stripped(whole))
+            current, used = begun, sum(cell_len(span.text) for span in begun)
             if len(lines) >= limit:
                 return _broken_off(lines, cells)
         while cell_len(word.text.rstrip()) > cells:
@@ -185,6 +188,14 @@ def wrap(content: Line, cells: int, *, limit: int = 1_000) -> list[Line]:
     if current:
         lines.append(_stripped(current))
     return lines
+
+
+def _parted(spans: list[Span]) -> tuple[list[Span], list[Span]]:
+    """What ends with a space, and the beginning of a word that goes on in another span; never nothing of the first."""
+    at = len(spans)
+    while at and not spans[at - 1].text.endswith(" "):
+        at -= 1
+    return (spans[:at], spans[at:]) if at else (spans, [])
 
 
 def _broken_off(lines: list[Line], cells: int) -> list[Line]:

@@ -184,6 +184,8 @@ TRAIL: Final = Workflow(
         expect("it was verified", lambda state: state.verified is not None and state.verified.verdict is not None),
         snapshot("trail-120x40-dark"),
         resize(80, 24),
+        # The message, whole: it is as wide as there may be any.
+        see("the audit trail is intact: 107 rows, signed up to row 107"),
         expect("it was verified", lambda state: state.verified is not None and state.verified.verdict is not None),
         snapshot("trail-80x24-dark"),
         resize(120, 40),
