@@ -51,24 +51,24 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no look after the slot",
         "engine/caller.py",
-        "            if permit is None:\n                return lane.breaker.refusal(now) or BREAKER_OPEN\n",
-        "            if permit is None:\n                permit = 0\n",
+        "                if entered is None:\n                    return breaker.refusal(now) or BREAKER_OPEN\n                permit = entered\n",
+        "                permit = entered or 0\n",
         named=True,
         seeds=(0,),
     ),
     Mutant(
         "a retry after an authentication failure",
         "core/classify.py",
-        "        ErrorClass.AUTHENTICATION: _SETTLED,",
-        '        ErrorClass.AUTHENTICATION: Rule(retries=None, jitter="full"),',
+        "    ErrorClass.AUTHENTICATION: _SETTLED,",
+        '    ErrorClass.AUTHENTICATION: Rule(retries=None, jitter="full"),',
         named=True,
         seeds=(8,),
     ),
     Mutant(
         "one operation counted as five by the breaker",
         "core/breaker.py",
-        "        return self._streak >= FAILURES_IN_A_ROW and (self._streak_shared or self._probe_failed)",
-        "        return self._streak >= FAILURES_IN_A_ROW",
+        "        return self._streak_shared or self._probe_failed",
+        "        return True",
         named=True,
         seeds=(22,),
     ),
@@ -120,8 +120,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a stream retried after its first content",
         "engine/fallback.py",
-        "        if execution.committed or not self._repeatable(execution, failure):\n",
-        "        if not self._repeatable(execution, failure):\n",
+        "        if execution.committed or not (operation.idempotent",
+        "        if not (operation.idempotent",
         seeds=(4,),
     ),
     Mutant(
@@ -156,9 +156,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a slot leaked after an attempt that failed",
         "engine/caller.py",
-        "        finally:\n            slots.give()\n",
-        "        finally:\n            if not execution.attempts or execution.attempts[-1].failure is None:\n"
-        "                slots.give()\n",
+        "        finally:\n            if slots.waiting:\n",
+        "        finally:\n            if execution.attempts and execution.attempts[-1].failure is not None:\n"
+        "                pass\n            elif slots.waiting:\n",
         seeds=(0,),
     ),
     Mutant(
@@ -290,8 +290,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a breaker that never opens",
         "core/breaker.py",
-        "            if self._streak_opens() or self._share_opens():\n",
-        "            if self._share_opens():\n",
+        "            if too_many or (self._streak >= FAILURES_IN_A_ROW and self._has_witness()):\n",
+        "            if too_many:\n",
         seeds=(0,),
     ),
     Mutant(

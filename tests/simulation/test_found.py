@@ -156,7 +156,7 @@ def test_a_slot_passes_over_a_waiter_whose_cancel_is_still_on_its_way():
         assert slots.free == 1
 
     async def it_waits(slots):
-        while not slots._waiting:  # noqa: ASYNC110 - nothing tells that somebody queues
+        while not slots.waiting:  # noqa: ASYNC110 - nothing tells that somebody queues
             await asyncio.sleep(0)
 
     play(main)

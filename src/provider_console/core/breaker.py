@@ -260,7 +260,9 @@ class Breaker:
             if now - self._decayed_at >= _DECAY_STEP_S:
                 self._decay(now)
             self._bad += weight
-            if self._streak_opens() or self._share_opens():
+            events = self._good + self._bad
+            too_many = events >= SHARE_EVENTS and self._bad >= self.failure_threshold * events
+            if too_many or (self._streak >= FAILURES_IN_A_ROW and self._has_witness()):
                 self._open(now, retry_after_s)
         elif self._judges(permit):
             self._open(now, retry_after_s)
@@ -285,7 +287,7 @@ class Breaker:
     def probe_failed(self, now: float) -> None:
         """A probe failed: the second witness to failures of one operation, and no failure by itself."""
         self._probe_failed = True
-        if self._state is _CLOSED and self._streak_opens():
+        if self._state is _CLOSED and self._streak >= FAILURES_IN_A_ROW:
             self._open(now, None)
 
     # -- holds and cooldowns
@@ -316,13 +318,9 @@ class Breaker:
     def _judges(self, permit: int) -> bool:
         return self._state is _HALF_OPEN and permit == self._permit and permit > NO_PERMIT
 
-    def _streak_opens(self) -> bool:
+    def _has_witness(self) -> bool:
         # Five attempts of one operation prove as much about the operation as about the provider.
-        return self._streak >= FAILURES_IN_A_ROW and (self._streak_shared or self._probe_failed)
-
-    def _share_opens(self) -> bool:
-        events = self._good + self._bad
-        return events >= SHARE_EVENTS and self._bad >= self.failure_threshold * events
+        return self._streak_shared or self._probe_failed
 
     def _decay(self, now: float) -> None:
         kept = math.exp((self._decayed_at - now) / SHARE_DECAY_S)

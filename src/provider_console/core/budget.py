@@ -53,12 +53,13 @@ class TokenBucket:
 
     def level(self, now: float) -> float:
         """Tokens at the moment, 0 to `burst`."""
-        tokens, elapsed_s = self._tokens, now - self._at
-        if elapsed_s > 0.0:
-            tokens += elapsed_s * self.per_second
+        tokens, burst = self._tokens, self.burst
+        if now > self._at:
+            if tokens < burst:
+                tokens += (now - self._at) * self.per_second
             self._at = now
-        if tokens > self.burst:
-            tokens = self.burst
+        if tokens > burst:
+            tokens = burst
         self._tokens = tokens
         return tokens
 

@@ -111,14 +111,17 @@ class Caller:
         self,
         execution: Execution,
         lane: Lane,
-        enter: Callable[[float, float], int | None],
         number: int,
         now: float,
         latest_end: float,
         full_s: float,
         waited_s: float,
+        *,
+        panic: bool = False,
     ) -> Failure | str | None:
-        """Make attempt `number`, for at most `full_s` and not beyond `latest_end`; `enter` is the breaker's.
+        """Make attempt `number`, for at most `full_s` and not beyond `latest_end`.
+
+        In `panic` an open breaker is no refusal.
 
         None: the result is in the execution. A word: nobody was called, for that reason.
 
@@ -132,21 +135,25 @@ class Caller:
         # Nobody waits for a free slot, and a closed breaker has nothing to say: neither is worth a call.
         if slots.free:
             slots.free -= 1
-        elif await slots.within(min(SLOT_WAIT_S, left_s / 4)):
+        elif not await slots.within(min(SLOT_WAIT_S, left_s / 4)):
+            return "slot"
+        else:
             now = self._now()
             left_s = latest_end - now
-        else:
-            return "slot"
-        permit: int | None = NO_PERMIT
+            if left_s < MIN_LEFT_S:
+                slots.give()
+                return DEADLINE
+        permit = NO_PERMIT
         try:
             # While this call queued or slept, the provider may have gone down, begun to cool, or been switched off.
-            if left_s < MIN_LEFT_S:
-                return DEADLINE
             if lane.retired or not lane.provider.enabled:
                 return "disabled"
-            permit = enter(now, full_s) if lane.breaker.restricted else NO_PERMIT
-            if permit is None:
-                return lane.breaker.refusal(now) or BREAKER_OPEN
+            breaker = lane.breaker
+            if breaker.restricted:
+                entered = breaker.enter_panic(now, full_s) if panic else breaker.enter(now, full_s)
+                if entered is None:
+                    return breaker.refusal(now) or BREAKER_OPEN
+                permit = entered
             attempt = Attempt(lane.provider.id, number, now, full_s if full_s < left_s else left_s, waited_s)
             execution.attempts.append(attempt)
             if self._bus.listening:
@@ -169,7 +176,10 @@ class Caller:
                 if self._bus.listening:
                     self._bus.tell(_ended, execution, attempt)
         finally:
-            slots.give()
+            if slots.waiting:
+                slots.give()
+            else:
+                slots.free += 1
             if permit:
                 lane.breaker.leave(permit)
 
@@ -193,7 +203,7 @@ class Caller:
             raise CancelledError from error
         if late and isinstance(error, CancelledError | TimeoutError):
             failure = _timed_out(attempt, execution)
-        elif execution.work is not None and not _recognised(error):
+        elif execution.work is not None and not (isinstance(error, SdkError) or _recognised(error)):
             # A fault of the caller's own code ends the operation and says nothing of the provider.
             attempt.failure = Failure(
                 error_class=ErrorClass.UNKNOWN, message=f"the caller's own code raised {type(error).__name__}"

@@ -24,7 +24,6 @@ from provider_console.engine.hints import hint_for
 from provider_console.engine.lane import Lane
 from provider_console.engine.trace import Attempt, Execution
 from provider_console.sdk.errors import ErrorClass
-from provider_console.sdk.operation import RetryPolicy
 
 HURRY_ABOVE_S: Final = 2.0
 """A rate-limited provider is waited for up to this long while another one could answer now."""
@@ -90,7 +89,7 @@ class Fallback:
             latest_end = execution.deadline - stop.reserve_s
             number, waited_s, full_s = 1, 0.0, course.bounds.timeout_s
             while True:
-                failure = await attempt(execution, lane, lane.breaker.enter, number, now, latest_end, full_s, waited_s)
+                failure = await attempt(execution, lane, number, now, latest_end, full_s, waited_s)
                 if failure is None:
                     return
                 if isinstance(failure, str):
@@ -123,10 +122,14 @@ class Fallback:
         self, execution: Execution, lane: Lane, stop: Stop, course: Course, number: int, failure: Failure
     ) -> float | str:
         """How long (s) to wait before the same provider is asked again after attempt `number`, or why it is not."""
-        if execution.committed or not self._repeatable(execution, failure):
+        operation = execution.operation
+        if execution.committed or not (operation.idempotent or self._repeatable(execution, failure)):
             return NO_RETRY
         retries = RULES[failure.error_class].retries
-        if not failure.retryable or retries == 0 or not _wanted(execution.operation.policy, failure):
+        if not failure.retryable or retries == 0:
+            return NO_RETRY
+        policy = operation.policy
+        if policy is not None and policy.classes is not None and failure.error_class not in policy.classes:
             return NO_RETRY
         if number == stop.attempts:
             return "attempts exhausted"
@@ -192,7 +195,7 @@ class Fallback:
             self.conclude(execution)
             return
         failure = await self._caller.attempt(
-            execution, lane, lane.breaker.enter_panic, 1, now, execution.deadline, bounds.timeout_s, 0.0
+            execution, lane, 1, now, execution.deadline, bounds.timeout_s, 0.0, panic=True
         )
         if failure is None:
             return
@@ -247,7 +250,3 @@ def _failed_with(attempt: Attempt, error_class: ErrorClass) -> bool:
 def _resting(lane: Lane, now: float) -> bool:
     """Whether a provider asked to be left alone, or is suspended, whatever its breaker says besides."""
     return any(until is not None and until > now for until in (lane.breaker.not_before, lane.breaker.suspended_until))
-
-
-def _wanted(policy: RetryPolicy | None, failure: Failure) -> bool:
-    return policy is None or policy.classes is None or failure.error_class in policy.classes

@@ -14,12 +14,12 @@ class Slots:
     Those who wait share one timer of the loop: one each, armed and cancelled, costs as much as the wait itself.
     """
 
-    __slots__ = ("_alarm", "_waiting", "count", "free")
+    __slots__ = ("_alarm", "count", "free", "waiting")
 
     def __init__(self, count: int) -> None:
         self.count = count
         self.free = count
-        self._waiting: deque[tuple[asyncio.Future[bool], float]] = deque()
+        self.waiting: deque[tuple[asyncio.Future[bool], float]] = deque()
         """Whose turn it will be, and until when they wait, in the loop's time."""
         self._alarm = Alarm(self._send_away)
 
@@ -37,7 +37,7 @@ class Slots:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
         entry = (turn, loop.time() + limit_s)
-        self._waiting.append(entry)
+        self.waiting.append(entry)
         self._alarm.at(entry[1])
         try:
             return await turn
@@ -46,15 +46,15 @@ class Slots:
                 if turn.result():
                     # The slot was handed over just as this caller was cancelled: it goes on to the next.
                     self.give()
-            elif entry in self._waiting:
+            elif entry in self.waiting:
                 # Else `give` has passed over it already.
-                self._waiting.remove(entry)
+                self.waiting.remove(entry)
             raise
 
     def give(self) -> None:
         """Give a slot back: to whoever waits longest, else it is free."""
-        while self._waiting:
-            turn, _ = self._waiting.popleft()
+        while self.waiting:
+            turn, _ = self.waiting.popleft()
             if not turn.done():
                 turn.set_result(True)
                 return
@@ -62,10 +62,10 @@ class Slots:
 
     def _send_away(self, now: float) -> None:
         """End the wait of those whose time has come. One whose turn came before its time left the alarm as it was."""
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self.waiting = self.waiting, deque()
         for turn, until in waiting:
             if until > now:
-                self._waiting.append((turn, until))
+                self.waiting.append((turn, until))
                 self._alarm.at(until)
             elif not turn.done():
                 turn.set_result(False)

@@ -82,13 +82,14 @@ class Alarm:
         self._ring(asyncio.get_running_loop().time() + 1e-6)
 
 
-class Timers:
+class Timers(Alarm):
     """Ends what is late among the work that runs."""
 
+    __slots__ = ("_running",)
+
     def __init__(self, running: Mapping[str, Timed]) -> None:
+        super().__init__(self._end)
         self._running = running
-        self._alarm = Alarm(self._end)
-        self.close = self._alarm.close
 
     def watch(self, work: Timed, until: float) -> None:
         """End it at a moment; a second moment takes the place of the first. `work.until = math.inf` lets it be."""
@@ -96,8 +97,8 @@ class Timers:
             return
         work.until = until
         # Work that is done leaves the alarm as it is: it finds nothing, or serves the next.
-        if until < self._alarm.due:
-            self._alarm.at(until)
+        if until < self.due:
+            self.at(until)
 
     def _end(self, now: float) -> None:
         for work in list(self._running.values()):
@@ -106,4 +107,4 @@ class Timers:
             if work.until <= now:
                 work.expire()
             else:
-                self._alarm.at(work.until)
+                self.at(work.until)
