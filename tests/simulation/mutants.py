@@ -142,7 +142,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a cancel that a driver hides goes unnoticed",
         "engine/caller.py",
-        "        if execution.overruled() or (isinstance(error, CancelledError) and not late):\n",
+        "        if overruled or (isinstance(error, CancelledError) and not late):\n",
         "        if isinstance(error, CancelledError) and not late:\n",
         seeds=(0,),
     ),
@@ -254,8 +254,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "one attempt too many",
         "engine/fallback.py",
-        "            lane.budget.earn(execution.started)\n",
-        "            lane.budget.earn(execution.started)\n"
+        "            lane.budget.earn()\n",
+        "            lane.budget.earn()\n"
         "            stop = Stop(stop.provider, stop.place, stop.attempts + 1, stop.reserve_s)\n",
         seeds=(0,),
     ),

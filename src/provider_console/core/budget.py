@@ -46,7 +46,7 @@ class TokenBucket:
         self._tokens = burst
         self._at = now
 
-    def earn(self, now: float) -> None:  # noqa: ARG002 - one addition on the path of every successful call
+    def earn(self) -> None:
         """An operation took place."""
         # Nothing is taken between two looks, so cutting to the burst at the next look gives the same level.
         self._tokens += self.per_operation

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from provider_console.core.text import MESSAGE_LIMIT, clean_text
+from provider_console.core.text import clean_text
 from provider_console.core.transport import Recognised, recognise
 from provider_console.sdk import BadResult, ErrorClass, OperationInvalid, ProviderError, TransportError
 
@@ -105,31 +104,18 @@ def classify(error: BaseException, *, hooks: Sequence[Hook] = (), safe: Callable
     """
     if not isinstance(error, ProviderError):
         error = _alone(error)
-        if not isinstance(error, ProviderError):
-            return _of_other(error, hooks, safe)
-    # An OpenRouter code is a number, whatever the annotation says.
-    code = None if error.code is None else str(error.code)
-    status = error.status if isinstance(error.status, int) else None
-    error_class = None if error.error_class is None else _declared(error.error_class)
-    if error_class is None and hooks:
-        error_class = _ask(hooks, error)
-    if error_class is None and code is not None:
-        error_class = class_of_code(code)
-    if error_class is None:
-        error_class = ErrorClass.UNKNOWN if status is None else class_of_status(status)
+    if isinstance(error, ProviderError):
+        found = _of_provider(error, hooks)
+    elif isinstance(error, CancelledError) or not isinstance(error, Exception):
+        raise TypeError(f"{type(error).__name__} is never classified: raise it again")
+    else:
+        found = _of_sdk(error) or _of_hooks(error, hooks) or _of_foreign(error)
     # Before anything is cut, so that no secret is cut in two and overlooked.
-    message = safe(str(error.message))
-    # A provider that is down says the same again and again; what is too long to be kept is not remembered either.
-    made = _refused if len(message) <= MESSAGE_LIMIT else _refused.__wrapped__
-    return made(
-        error_class,
-        message,
-        status,
-        None if code is None else clean_text(safe(code), CODE_LIMIT),
-        None if error.retry_after_s is None else _seconds(error.retry_after_s),
-        None if error.resets_after_s is None else _seconds(error.resets_after_s),
-        bool(error.provider_specific),
-    )
+    code = None if found.code is None else clean_text(safe(found.code), CODE_LIMIT)
+    message = clean_text(safe(found.message))
+    if message == found.message and code == found.code:
+        return found
+    return msgspec.structs.replace(found, message=message, code=code)
 
 
 def class_of_status(status: int) -> ErrorClass:
@@ -201,18 +187,6 @@ def _alone(error: BaseException) -> BaseException:
     return error
 
 
-def _of_other(error: BaseException, hooks: Sequence[Hook], safe: Callable[[str], str]) -> Failure:
-    if isinstance(error, CancelledError) or not isinstance(error, Exception):
-        raise TypeError(f"{type(error).__name__} is never classified: raise it again")
-    found = _of_sdk(error) or _of_hooks(error, hooks) or _of_foreign(error)
-    # As above: before anything is cut.
-    code = None if found.code is None else clean_text(safe(found.code), CODE_LIMIT)
-    message = clean_text(safe(found.message))
-    if message == found.message and code == found.code:
-        return found
-    return msgspec.structs.replace(found, message=message, code=code)
-
-
 def _of_sdk(error: Exception) -> Failure | None:
     match error:
         case TransportError():
@@ -231,24 +205,24 @@ def _of_sdk(error: Exception) -> Failure | None:
     return None
 
 
-@lru_cache(maxsize=256)
-def _refused(
-    error_class: ErrorClass,
-    message: str,
-    status: int | None,
-    code: str | None,
-    retry_after_s: float | None,
-    resets_after_s: float | None,
-    provider_specific: bool,  # noqa: FBT001 - by position, as the cache takes it for a quarter of the cost
-) -> Failure:
+def _of_provider(error: ProviderError, hooks: Sequence[Hook]) -> Failure:
+    # An OpenRouter code is a number, whatever the annotation says.
+    code = None if error.code is None else str(error.code)
+    error_class = None if error.error_class is None else _declared(error.error_class)
+    if error_class is None and hooks:
+        error_class = _ask(hooks, error)
+    if error_class is None and code is not None:
+        error_class = class_of_code(code)
+    if error_class is None:
+        error_class = class_of_status(error.status) if isinstance(error.status, int) else ErrorClass.UNKNOWN
     return Failure(
         error_class=error_class,
-        message=clean_text(message),
-        status=status,
+        message=str(error.message),
+        status=error.status,
         code=code,
-        retry_after_s=retry_after_s,
-        resets_after_s=resets_after_s,
-        provider_specific=provider_specific,
+        retry_after_s=None if error.retry_after_s is None else _seconds(error.retry_after_s),
+        resets_after_s=None if error.resets_after_s is None else _seconds(error.resets_after_s),
+        provider_specific=bool(error.provider_specific),
     )
 
 

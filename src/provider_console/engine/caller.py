@@ -195,7 +195,8 @@ class Caller:
         """
         attempt.ended = now = self._now()
         late = execution.expired and execution.settle()
-        if execution.overruled() or (isinstance(error, CancelledError) and not late):
+        overruled = execution.task.cancelling() > execution.cancels
+        if overruled or (isinstance(error, CancelledError) and not late):
             attempt.cancelled = True
             if isinstance(error, CancelledError):
                 raise error
@@ -203,7 +204,7 @@ class Caller:
             raise CancelledError from error
         if late and isinstance(error, CancelledError | TimeoutError):
             failure = _timed_out(attempt, execution)
-        elif execution.work is not None and not (isinstance(error, SdkError) or _recognised(error)):
+        elif execution.work is not None and not _recognised(error):
             # A fault of the caller's own code ends the operation and says nothing of the provider.
             attempt.failure = Failure(
                 error_class=ErrorClass.UNKNOWN, message=f"the caller's own code raised {type(error).__name__}"

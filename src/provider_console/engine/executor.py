@@ -88,7 +88,7 @@ class Executor:
         )
         self.running[identity] = execution
         try:
-            self._fallback.budget.earn(now)
+            self._fallback.budget.earn()
             if operation.wait and not course.plan:
                 course = execution.course = await self._reopened(execution, course)
                 now = self._now()

@@ -85,7 +85,7 @@ class Fallback:
             if stop.place and lane.last_failed and not take_both(self.budget, lane.budget, now):
                 self.leave(execution, name, "budget")
                 continue
-            lane.budget.earn(execution.started)
+            lane.budget.earn()
             latest_end = execution.deadline - stop.reserve_s
             number, waited_s, full_s = 1, 0.0, course.bounds.timeout_s
             while True:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from provider_console.core.classify import Failure, Hook, classify
-from provider_console.sdk.errors import ErrorClass
+from provider_console.sdk.errors import ErrorClass, ProviderError
+
+KNOWN: Final = 256
+"""Refusals that are remembered with what they mean."""
 
 
 class Sorter:
@@ -14,6 +18,7 @@ class Sorter:
     def __init__(self, hooks: Sequence[Hook] = (), redact: Callable[[str], str] = str) -> None:
         self._hooks = hooks
         self._redact = redact
+        self._known: dict[object, Failure] = {}
 
     def sort(self, error: BaseException) -> Failure:
         """The failure that an exception is.
@@ -21,6 +26,37 @@ class Sorter:
         Raises:
             TypeError: it is a cancellation or an interrupt, which must travel on.
         """
+        # A hook may look at anything, and a class of a driver's own may hold anything.
+        if type(error) is ProviderError and not self._hooks:
+            return self._refusal(error)
         if isinstance(error, SystemExit):
             return Failure(error_class=ErrorClass.UNKNOWN, message="the driver tried to end the program")
         return classify(error, hooks=self._hooks, safe=self._redact)
+
+    def _refusal(self, error: ProviderError) -> Failure:
+        """A provider that is down says the same again and again: what it said before is sorted already."""
+        message = error.message
+        said = (
+            message,
+            error.status,
+            error.code,
+            error.error_class,
+            error.retry_after_s,
+            error.resets_after_s,
+            error.provider_specific,
+        )
+        try:
+            known = self._known.get(said)
+        except TypeError:
+            # A driver gave what is no number and no text.
+            return classify(error, safe=self._redact)
+        # What was no secret then may be one by now.
+        if known is not None and self._redact(message) == message:
+            return known
+        failure = classify(error, safe=self._redact)
+        # Nothing is kept that holds a secret, or is too long to be kept.
+        if failure.message == message and failure.code == error.code:
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            self._known[said] = failure
+        return failure

@@ -41,11 +41,6 @@ class Timed(msgspec.Struct, kw_only=True, eq=False):
         self.task.uncancel()
         return True
 
-    def overruled(self) -> bool:
-        """Whether somebody else asked the task to end since the work began: known once it is settled."""
-        cancels: int = self.task.cancelling()
-        return cancels > self.cancels
-
 
 class Alarm:
     """One timer of the loop for many moments: it rings at the earliest, and whoever it rings for says the next one.

@@ -17,7 +17,7 @@ def test_a_bucket_is_the_naive_one_cut_at_every_step(steps: list[tuple[str, floa
             now += amount
             expected = min(40.0, expected + 2 * amount)
         elif step == "earn":
-            bucket.earn(now)
+            bucket.earn()
             expected = min(40.0, expected + 0.2)
         else:
             granted = bucket.take(now)
@@ -44,7 +44,7 @@ def test_five_operations_earn_a_token() -> None:
         pass
     for _ in range(5):
         assert not bucket.take(0.0)
-        bucket.earn(0.0)
+        bucket.earn()
 
     assert bucket.take(0.0)
 
@@ -64,7 +64,7 @@ def test_a_total_outage_is_bounded_by_what_operations_and_seconds_earn() -> None
     retries = 0
     for operation in range(10_000):
         now = operation / 10
-        bucket.earn(now)
+        bucket.earn()
         retries += sum(bucket.take(now) for _ in range(14))
 
     assert retries == pytest.approx(40 + 0.4 * 10_000, rel=0.01)
