@@ -136,7 +136,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "engine/caller.py",
         "            if isinstance(error, CancelledError):\n                raise error\n",
         "            if isinstance(error, CancelledError):\n"
-        '                return Failure(error_class=ErrorClass.NETWORK, message="cancelled")\n',
+        '                return Failure(error_class=ErrorClass.NETWORK, message="cancelled"), False\n',
         seeds=(0,),
     ),
     Mutant(

@@ -154,11 +154,15 @@ class Caller:
                 if entered is None:
                     return breaker.refusal(now) or BREAKER_OPEN
                 permit = entered
-            attempt = Attempt(lane.provider.id, number, now, full_s if full_s < left_s else left_s, waited_s)
+            timeout_s = full_s if full_s < left_s else left_s
+            attempt = Attempt(lane.provider.id, number, now, timeout_s, waited_s)
             execution.attempts.append(attempt)
             if self._bus.listening:
                 self._bus.tell(_started, execution, attempt)
-            self.timers.watch(execution, now + attempt.timeout_s)
+            # No cancel can be on its way to it yet: the short half of `watch`.
+            execution.until = until = now + timeout_s
+            if until < self.timers.due:
+                self.timers.at(until)
             try:
                 if execution.work is not None:
                     result = await execution.work(ProviderHandle(self, lane, execution, attempt), number)
@@ -196,6 +200,32 @@ class Caller:
         attempt.ended = now = self._now()
         late = execution.expired and execution.settle()
         overruled = execution.task.cancelling() > execution.cancels
+        if late or overruled or not isinstance(error, SdkError):
+            failure, blameless = self._cut_short(error, execution, attempt, full_s, late=late, overruled=overruled)
+        else:
+            failure, blameless = self._sorter.sort(error), attempt.seeking
+        attempt.failure = failure
+        attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight
+        if lane.erred(now, failure, attempt, permit, execution.parent or execution.id):
+            self._order_changed()
+        # After a success nothing follows that it could end; before the next attempt something may.
+        execution.until = math.inf
+        return failure
+
+    def _cut_short(
+        self,
+        error: BaseException,
+        execution: Execution,
+        attempt: Attempt,
+        full_s: float,
+        *,
+        late: bool,
+        overruled: bool,
+    ) -> tuple[Failure, bool]:
+        """The failure where it is not just what a driver says, and whether the provider bears no blame for it.
+
+        Raises: as `_judge`.
+        """
         if overruled or (isinstance(error, CancelledError) and not late):
             attempt.cancelled = True
             if isinstance(error, CancelledError):
@@ -212,7 +242,6 @@ class Caller:
             raise error
         else:
             failure = self._sorter.sort(error)
-        attempt.failure = failure
         # What the deadline cuts short, or the caller's own impatience, says nothing of the provider.
         if late:
             blameless = attempt.timeout_s < full_s - ROUNDING_S or (
@@ -220,13 +249,7 @@ class Caller:
             )
         else:
             blameless = isinstance(error, TimeoutError) and _impatient(error)
-        blameless = blameless or attempt.seeking
-        attempt.weight = 0.0 if blameless else RULES[failure.error_class].weight
-        if lane.erred(now, failure, attempt, permit, execution.parent or execution.id):
-            self._order_changed()
-        # After a success nothing follows that it could end; before the next attempt something may.
-        execution.until = math.inf
-        return failure
+        return failure, blameless or attempt.seeking
 
     # --- the call itself ---------------------------------------------------------------------------------------
 

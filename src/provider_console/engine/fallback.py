@@ -71,7 +71,7 @@ class Fallback:
 
     async def run(self, execution: Execution, course: Course, now: float) -> None:
         """Try the providers of a course in order; afterwards the execution is ok, or says why it is not."""
-        attempt = self._caller.attempt
+        attempt, timeout_s = self._caller.attempt, course.bounds.timeout_s
         needs_more_than: int | None = None
         for stop in course.stops:
             name = stop.provider
@@ -87,7 +87,7 @@ class Fallback:
                 continue
             lane.budget.earn()
             latest_end = execution.deadline - stop.reserve_s
-            number, waited_s, full_s = 1, 0.0, course.bounds.timeout_s
+            number, waited_s, full_s = 1, 0.0, timeout_s
             while True:
                 failure = await attempt(execution, lane, number, now, latest_end, full_s, waited_s)
                 if failure is None:
@@ -101,7 +101,7 @@ class Fallback:
                     break
                 if failure.error_class is _TIMEOUT:
                     timeouts = sum(_failed_with(one, _TIMEOUT) for one in execution.attempts[-number:])
-                    full_s = attempt_timeout_s(course.bounds.timeout_s, timeouts)
+                    full_s = attempt_timeout_s(timeout_s, timeouts)
                 await self._clock.sleep(next_s)
                 now = self._now()
                 number, waited_s = number + 1, next_s
