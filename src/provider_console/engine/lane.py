@@ -46,6 +46,7 @@ _PERMISSION: Final = ErrorClass.PERMISSION
 _UNKNOWN: Final = ErrorClass.UNKNOWN
 
 _HELD_BY: Final = {ErrorClass.AUTHENTICATION: Hold.NEEDS_AUTH, ErrorClass.QUOTA: Hold.QUOTA}
+_KEEPS_AWAY: Final = frozenset({*_HELD_BY, ErrorClass.PERMISSION, ErrorClass.UNKNOWN})
 
 
 class Lane:
@@ -168,13 +169,13 @@ class Lane:
         error_class, weight = failure.error_class, attempt.weight
         # Its answer may ask to keep the provider, or one of its models, from being called for a while.
         changed = False
-        if failure.retry_after_s or error_class in _HELD_BY:
+        if failure.retry_after_s or error_class in _KEEPS_AWAY:
             changed = self.obey(failure, now)
-        if error_class is _PERMISSION:
-            self.leave_out(attempt.model, now)
-            changed = True
-        elif error_class is _UNKNOWN:
-            changed = self.breaker.unknown_failure(now) or changed
+            if error_class is _PERMISSION:
+                self.leave_out(attempt.model, now)
+                changed = True
+            elif error_class is _UNKNOWN:
+                changed = self.breaker.unknown_failure(now) or changed
         if weight > 0.0:
             self._fresh.append((now, now - attempt.started, weight, error_class))
             if RULES[error_class].breaker == "counts":
