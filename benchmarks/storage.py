@@ -140,7 +140,7 @@ async def measure(folder: Path, seconds: float) -> None:
                 seq = await store.intend(
                     actor="alice", role="admin", front_end="api", action="execute", subject="x", before=None, after=None
                 )
-                await store.conclude(seq, result="done")
+                store.conclude(seq, result="done")
                 count += 2
 
         await asyncio.gather(*(act() for _ in range(writers)))

@@ -6,6 +6,7 @@ one disk are two consoles on one data directory, and `crash` is kill -9.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -16,7 +17,7 @@ from provider_console.adapters.memory_history import MemoryHistory, MemoryPast, 
 from provider_console.adapters.memory_secrets import MemorySecrets
 from provider_console.adapters.memory_settings import MemorySettings
 from provider_console.adapters.sqlite.chain import genesis, row_hash
-from provider_console.adapters.sqlite.rows import bounded, message
+from provider_console.adapters.sqlite.rows import UNWRITTEN, bounded, message
 from provider_console.core.ports.audit import AuditRow, AuditVerdict
 from provider_console.core.ports.settings import Revision
 from provider_console.core.ports.store import StoreUnavailable
@@ -46,6 +47,8 @@ __all__ = [
 ]
 
 # --- ids and locks ------------------------------------------------------------------------------------------
+
+log = logging.getLogger(__name__)
 
 
 class FixedIds:
@@ -360,19 +363,21 @@ class MemoryAudit:
         who = tuple(message(text) or "" for text in (actor, role, front_end, action, subject))
         return self._add(who, "intent", None, "pending", bounded(before), bounded(after))
 
-    async def conclude(self, seq: int, *, result: str, after: str | None = None) -> int:
-        """Write how it ended.
+    def conclude(self, seq: int, *, result: str, after: str | None = None) -> None:
+        """Write how it ended."""
+        try:
+            intent = self._intent(seq)
+        except (StoreUnavailable, LookupError) as error:
+            log.error(UNWRITTEN, seq, error)  # noqa: TRY400 - a sentence for people
+            return
+        who = (intent.actor, intent.role, intent.front_end, intent.action, intent.subject)
+        self._add(who, "outcome", seq, message(result) or "", None, bounded(after))
 
-        Raises:
-            LookupError: there is no intent at that position.
-            StoreUnavailable
-        """
+    def _intent(self, seq: int) -> AuditRow:
         rows = self._usable()
         if not 1 <= seq <= len(rows) or rows[seq - 1].phase != "intent":
             raise LookupError(f"the audit trail has no intent {seq}")
-        intent = rows[seq - 1]
-        who = (intent.actor, intent.role, intent.front_end, intent.action, intent.subject)
-        return self._add(who, "outcome", seq, message(result) or "", None, bounded(after))
+        return rows[seq - 1]
 
     def _add(
         self,

@@ -237,7 +237,7 @@ class _Guard:
                 outcome = "cancelled"
                 raise
             finally:
-                await self._conclude(intent, outcome)
+                self._audit.conclude(intent, result=outcome)
 
         return call
 
@@ -262,7 +262,7 @@ class _Guard:
                 raise
             finally:
                 await items.aclose()
-                await self._conclude(intent, outcome)
+                self._audit.conclude(intent, result=outcome)
 
         return call
 
@@ -270,7 +270,7 @@ class _Guard:
         self, name: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> NoReturn:
         intent = await self._intend(name, method, args, kwargs)
-        await self._conclude(intent, "refused")
+        self._audit.conclude(intent, result="refused")
         raise Forbidden(refusal(name, self._identity))
 
     async def _intend(
@@ -290,15 +290,6 @@ class _Guard:
             )
         except StoreUnavailable as error:
             raise AuditUnavailable(f"{ACTIONS[name].doing} was not done: {error}") from error
-
-    async def _conclude(self, intent: int, outcome: str) -> None:
-        try:
-            concluding = self._audit.conclude(intent, result=outcome)
-            # A store sees to it that a cancel loses no outcome; whoever was cancelled before is likely to be again.
-            await (concluding if outcome == "done" else asyncio.shield(concluding))
-        except StoreUnavailable:
-            # The effect has happened, and saying that it failed would be wrong: the intent without an outcome tells.
-            log.exception("the outcome of audit row %d could not be written", intent)
 
 
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode

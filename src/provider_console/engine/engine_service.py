@@ -58,7 +58,7 @@ class EngineService:
                 before=None,
                 after=reason,
             )
-            await audit.conclude(intent, result="refused")
+            audit.conclude(intent, result="refused")
         except StoreUnavailable:
             # Nothing happened, so nothing is hidden; who asks again will be refused again.
             log.warning("a refusal (%s) could not be written to the audit trail", reason)

@@ -219,7 +219,8 @@ class TrialDesk:
                 await self.end(trial.hash)  # what came before can no longer be used: trying again does not help
             return
         finally:
-            await self._conclude(intent, result)
+            if intent is not None:
+                self._audit.conclude(intent, result=result)
         self.notices.append(f"{trial.reason} was taken back: {why}")
         self._bus.publish(SettingsTakenBack(at=self._clock.wall(), reason=trial.reason, why=why))
 
@@ -238,14 +239,6 @@ class TrialDesk:
         except StoreUnavailable as error:
             log.warning("taking back %s is not in the audit trail: %s", trial.reason, error)
             return None
-
-    async def _conclude(self, intent: int | None, result: str) -> None:
-        if intent is None:
-            return
-        try:
-            await self._audit.conclude(intent, result=result)
-        except StoreUnavailable:
-            log.exception("the outcome of audit row %d could not be written", intent)
 
     async def _stored(self) -> Trial | None:
         try:

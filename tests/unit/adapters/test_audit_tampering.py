@@ -40,11 +40,13 @@ async def act(audit: SqliteAudit, rows: int) -> None:
             before="old",
             after="new",
         )
-        await audit.conclude(seq, result="done")
+        audit.conclude(seq, result="done")
 
     async with asyncio.TaskGroup() as group:
         for number in range(rows // 2):
             group.create_task(one(number))
+    # Outcomes are on the disk once somebody reads.
+    await audit.rows(limit=1)
 
 
 async def written(path: Path, *, rows: int = ROWS, signed: bool = True) -> None:

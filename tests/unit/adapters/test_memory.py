@@ -34,7 +34,7 @@ def test_they_run_in_virtual_time_without_threads() -> None:
         await secrets.get("KEY")
         secrets.used("KEY")
         await secrets.flush()
-        await audit.conclude(
+        audit.conclude(
             await audit.intend(
                 actor="a", role="admin", front_end="cli", action="x", subject="y", before=None, after=None
             ),

@@ -359,32 +359,6 @@ async def test_a_cancel_in_the_middle_still_leaves_its_outcome(name: str) -> Non
     assert await door.results() == [("intent", "pending"), ("outcome", "cancelled")]
 
 
-async def test_a_second_cancel_while_the_outcome_is_written_does_not_lose_it() -> None:
-    door = Door(Role.SUPER_ADMIN)
-    door.behind.gate = asyncio.Event()
-    writing, go_on = asyncio.Event(), asyncio.Event()
-    conclude = door.audit.conclude
-
-    async def slow(seq: int, *, result: str, after: str | None = None) -> int:
-        writing.set()
-        await go_on.wait()
-        return await conclude(seq, result=result, after=after)
-
-    door.audit.conclude = slow  # type: ignore[method-assign]
-    task = asyncio.ensure_future(door.call("check"))
-    await door.behind.begun.wait()
-    task.cancel()
-    await writing.wait()
-    task.cancel()
-    go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-    assert await door.results() == [("intent", "pending"), ("outcome", "cancelled")]
-
-
 async def test_an_outcome_that_cannot_be_written_does_not_undo_what_was_done(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -15,12 +16,14 @@ from provider_console.adapters.sqlite.chain import FIELDS, KEY_BYTES
 from provider_console.adapters.sqlite.connection import Connection, transact
 from provider_console.adapters.sqlite.database import Database
 from provider_console.adapters.sqlite.failure import Gone, unavailable
-from provider_console.adapters.sqlite.rows import bounded, message
+from provider_console.adapters.sqlite.rows import UNWRITTEN, bounded, message
 from provider_console.adapters.sqlite.verification import Verification, end_fault
 from provider_console.core.ports.audit import AuditRow, AuditVerdict
 from provider_console.core.ports.secrets import SecretsUnavailable
 from provider_console.core.ports.store import StoreUnavailable
 from provider_console.core.ports.time import Clock
+
+log = logging.getLogger(__name__)
 
 Key = Callable[[], Awaitable[bytes | None]]
 """Fetches the 32 bytes that sign; None where there are none to be had."""
@@ -29,11 +32,17 @@ WINDOW_S: Final = 0.002
 """How long the first writer waits for company where there was some last time: a commit with fsync costs 4 ms alone and
 hardly more for fifty. Who has been alone is not kept waiting."""
 
+LINGER_S: Final = 0.02
+"""How long an outcome waits for company: the next intent takes it along, and a commit of its own is saved."""
+
 BATCH: Final = 500
 """Rows in one transaction at most, so that the other process on the file gets its turn."""
 
 OPEN: Final = 4_096
 """Intents remembered until their outcome; those beyond are read from the file again."""
+
+_Waiting = tuple[trail.Entry, asyncio.Future[int] | None]
+"""A row, and who waits for its position: nobody for that of an outcome."""
 
 _LAST_SEQ: Final = 2**63 - 1
 
@@ -57,7 +66,11 @@ class SqliteAudit:
         self._key: bytes | None = None
         self._opening = asyncio.Lock()
         self._writer: Connection | None = None
-        self._pending: list[tuple[trail.Entry, asyncio.Future[int]]] = []
+        self._pending: list[_Waiting] = []
+        self._intents = 0
+        """How many of them are intents, whose callers wait."""
+        self._left = self._settled = 0
+        """How many rows were ever left here, and how many of those are written or refused."""
         self._timer: asyncio.Handle | None = None
         self._crowded = False
         self._under_way: asyncio.Future[None] | None = None
@@ -107,35 +120,23 @@ class SqliteAudit:
         )
         return await self._append(entry)
 
-    async def conclude(self, seq: int, *, result: str, after: str | None = None) -> int:
-        """Write how it ended, also where the caller is cancelled while it waits for that.
-
-        Raises:
-            LookupError: there is no intent at that position.
-            StoreUnavailable
-        """
-        concluding = self._conclude(seq, result, after)
-        # Opening takes several steps, any of which could be the last; a row that waits is written whoever leaves.
-        return await (concluding if self._is_open else asyncio.shield(concluding))
-
-    async def _conclude(self, seq: int, result: str, after: str | None) -> int:
-        if not self._is_open:
-            await self._ready()
+    def conclude(self, seq: int, *, result: str, after: str | None = None) -> None:
+        """See `AuditStore.conclude`: with the next intent, or after `LINGER_S`."""
+        who = self._open.pop(seq, None)
         if seq in self._lost:
             self._lost.discard(seq)
-            raise Gone(self.path)
-        entry = trail.Outcome(
-            at=self._clock.wall(),
-            refers_to=seq,
-            result=message(result) or "",
-            after=bounded(after),
-            who=self._open.pop(seq, None),
-        )
-        return await self._append(entry)
+            log.error(UNWRITTEN, seq, Gone(self.path))
+            return
+        at = self._clock.wall()
+        entry = trail.Outcome(at=at, refers_to=seq, result=message(result) or "", after=bounded(after), who=who)
+        self._leave(entry, None)
+        if self._under_way is None and self._timer is None:
+            self._flush_within(LINGER_S)
 
     async def rows(self, *, since: float = 0.0, limit: int = 200, before: int | None = None) -> Sequence[AuditRow]:
         """Newest first; `since` in wall seconds, `before` a seq: only rows that were written before that one."""
         # Not through an index on the time: nobody asks for less than the newest page, and the wall clock jumps.
+        await self._settle()
         sql = f"{_SELECT} WHERE at >= ? AND seq < ? ORDER BY seq DESC LIMIT ?"
         values = (since, _LAST_SEQ if before is None else before, limit)
         found = await self._database.read(lambda connection: connection.execute(sql, values).fetchall())
@@ -144,6 +145,7 @@ class SqliteAudit:
     async def verify(self) -> AuditVerdict:
         """Walk the whole chain and its signed heads, as they are at this moment."""
         await self._ready()
+        await self._settle()
         await self._database.read(lambda _connection: None)
         verification = Verification(self._key)
         connection: Connection | None = None
@@ -174,11 +176,7 @@ class SqliteAudit:
     async def close(self) -> None:
         """Write what waits, sign the head and close; calling it twice is fine."""
         try:
-            while self._pending or self._under_way is not None:
-                if self._under_way is None:
-                    self._flush()
-                if self._under_way is not None:
-                    await asyncio.wait([self._under_way])
+            await self._settle()
             if self._database.current is not None and self._key is not None:
                 await self._database.write(partial(trail.checkpoint, self._key))
         except StoreUnavailable as error:
@@ -236,12 +234,31 @@ class SqliteAudit:
     async def _append(self, entry: trail.Entry) -> int:
         if not self._is_open:
             await self._ready()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[int] = loop.create_future()
-        self._pending.append((entry, future))
-        if self._under_way is None and self._timer is None:
-            self._timer = loop.call_later(WINDOW_S, self._flush) if self._crowded else loop.call_soon(self._flush)
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._leave(entry, future)
+        self._intents += 1
+        if self._under_way is None and self._intents == 1:
+            self._flush_within(WINDOW_S if self._crowded else 0.0)
         return await future
+
+    def _leave(self, entry: trail.Entry, future: asyncio.Future[int] | None) -> None:
+        self._pending.append((entry, future))
+        self._left += 1
+
+    def _flush_within(self, delay_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(delay_s, self._flush) if delay_s else loop.call_soon(self._flush)
+
+    async def _settle(self) -> None:
+        """Wait until all that was left here up to now is written or refused."""
+        until = self._left
+        while self._settled < until:
+            if self._under_way is None:
+                self._flush()
+            if self._under_way is not None:
+                await asyncio.wait([self._under_way])
 
     def _flush(self) -> None:
         """Hand what waits to the database's thread; whoever comes meanwhile makes up the next batch."""
@@ -251,7 +268,8 @@ class SqliteAudit:
         batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
         if not batch:
             return
-        self._crowded = len(batch) > 1
+        self._crowded = self._intents > 1
+        self._intents = sum(future is not None for _, future in self._pending)
         if self._writer is None:
             self._refuse(batch, f"{self.path} is closed: this console is ending")
             return
@@ -278,37 +296,43 @@ class SqliteAudit:
     def _committed(
         self,
         under_way: asyncio.Future[None],
-        batch: list[tuple[trail.Entry, asyncio.Future[int]]],
+        batch: list[_Waiting],
         done: list[int | LookupError] | Exception,
     ) -> None:
         under_way.set_result(None)
         self._under_way = None
         self._refused = isinstance(done, Exception)
         if isinstance(done, list):
+            self._settled += len(batch)
             for (entry, future), result in zip(batch, done, strict=True):
-                if isinstance(entry, trail.Intent) and isinstance(result, int):
+                if isinstance(entry, trail.Outcome):
+                    if isinstance(result, LookupError):
+                        log.error(UNWRITTEN, entry.refers_to, result)
+                elif isinstance(result, int):
                     self._remember(result, entry.who)
-                if future.done():
-                    continue  # cancelled while it waited; the row stands
-                if isinstance(result, LookupError):
-                    future.set_exception(result)
-                else:
-                    future.set_result(result)
+                    if future is not None and not future.done():  # else cancelled while it waited; the row stands
+                        future.set_result(result)
         elif isinstance(done, Gone):
             self._gone = self._writer
             self._refuse(batch, str(done))
         else:
             self._refuse(batch, str(unavailable(self.path, done)) if isinstance(done, sqlite3.Error) else repr(done))
-        self._flush()
+        if self._intents:
+            self._flush()
+        elif self._pending:
+            self._flush_within(LINGER_S)
 
     def _remember(self, seq: int, who: trail.Who) -> None:
         if len(self._open) >= OPEN:
             del self._open[next(iter(self._open))]
         self._open[seq] = who
 
-    def _refuse(self, batch: list[tuple[trail.Entry, asyncio.Future[int]]], reason: str) -> None:
-        for _, future in batch:
-            if not future.done():
+    def _refuse(self, batch: list[_Waiting], reason: str) -> None:
+        self._settled += len(batch)
+        for entry, future in batch:
+            if isinstance(entry, trail.Outcome):
+                log.error(UNWRITTEN, entry.refers_to, reason)
+            elif future is not None and not future.done():
                 future.set_exception(StoreUnavailable(reason))
 
     def _salvage(self, old: sqlite3.Connection, new: sqlite3.Connection, aside: Path) -> str:

@@ -17,6 +17,9 @@ MESSAGE_LENGTH: Final = 300
 TEXT_BYTES: Final = 4096
 """Bytes of what an action changed, before and after."""
 
+UNWRITTEN: Final = "the outcome of audit row %d could not be written: %s"
+"""What the log says of an outcome that is lost."""
+
 CUT: Final = "… [cut]"
 
 ATTEMPT_COLUMNS: Final = (

@@ -38,7 +38,7 @@ class AuditVerdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AuditStore(Protocol):
-    """The audit file: append only, durable before it returns."""
+    """The audit file: append only."""
 
     async def intend(
         self, *, actor: str, role: str, front_end: str, action: str, subject: str, before: str | None, after: str | None
@@ -50,8 +50,12 @@ class AuditStore(Protocol):
         """
         ...
 
-    async def conclude(self, seq: int, *, result: str, after: str | None = None) -> int:
-        """Write how it ended: also where the caller is cancelled while it waits for that."""
+    def conclude(self, seq: int, *, result: str, after: str | None = None) -> None:
+        """Leave how it ended, to be written before anything reads, within moments, and at the end.
+
+        Nobody waits for it, so nobody's cancel loses it. Where it cannot be written the log says so, and the intent
+        without an outcome says as much.
+        """
         ...
 
     async def rows(self, *, since: float = 0.0, limit: int = 200, before: int | None = None) -> Sequence[AuditRow]:
