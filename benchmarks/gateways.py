@@ -92,6 +92,16 @@ def console(home: Path, tables: str, *, body: bytes, environ: Mapping[str, str] 
 
 
 @contextlib.contextmanager
+def bare(provider: str) -> Iterator[Gateway]:
+    """The console's stack with nothing in it; see `peers/bare.py`."""
+    port = _free_port()
+    command: list[str | Path] = [sys.executable, "-m", "uvicorn", "bare:app", "--app-dir", PEERS, "--port", str(port)]
+    process = _started([*command, "--no-access-log", "--log-level", "error"], {"PROVIDER": provider})
+    with _chats(process, f"http://127.0.0.1:{port}", up="/") as gateway:
+        yield gateway
+
+
+@contextlib.contextmanager
 def litellm(home: Path, provider: str) -> Iterator[Gateway]:
     """LiteLLM's proxy with one worker, without a key, a database or a log: what it does least."""
     config = home / "litellm.json"
@@ -102,15 +112,8 @@ def litellm(home: Path, provider: str) -> Iterator[Gateway]:
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION"}
     quiet["LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY"] = "true"  # it listens on the loopback only
     process = _started([*command, "--num_workers", "1", "--telemetry", "False"], quiet, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    with process:
-        try:
-            _await(process, f"{url}/health/liveliness")
-            yield Gateway(
-                process.pid, f"{url}/v1/chat/completions", request(f"{url}/v1/chat/completions", MESSAGES, {})
-            )
-        finally:
-            _end(process)
+    with _chats(process, f"http://127.0.0.1:{port}", up="/health/liveliness") as gateway:
+        yield gateway
 
 
 @contextlib.contextmanager
@@ -118,14 +121,21 @@ def portkey(provider: str) -> Iterator[Gateway]:
     """Portkey's gateway on node."""
     port = _free_port()
     process = _started(["node", PORTKEY, f"--port={port}", "--headless"], {}, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
     headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": f"{provider}/v1", "Authorization": "Bearer x"}
+    with _chats(process, f"http://127.0.0.1:{port}", up="/", headers=headers) as gateway:
+        yield gateway
+
+
+@contextlib.contextmanager
+def _chats(
+    process: subprocess.Popen[bytes], url: str, *, up: str, headers: Mapping[str, str] | None = None
+) -> Iterator[Gateway]:
+    """A gateway that speaks OpenAI's protocol, once it answers at `up`, until it is ended."""
+    chat = f"{url}/v1/chat/completions"
     with process:
         try:
-            _await(process, f"{url}/")
-            yield Gateway(
-                process.pid, f"{url}/v1/chat/completions", request(f"{url}/v1/chat/completions", MESSAGES, headers)
-            )
+            _await(process, url + up)
+            yield Gateway(process.pid, chat, request(chat, MESSAGES, headers or {}))
         finally:
             _end(process)
 
