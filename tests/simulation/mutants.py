@@ -283,8 +283,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "an execution ends without a row",
         "engine/executor.py",
-        "        self._recorder.note(execution)\n",
-        '        if execution.status != "cancelled":\n            self._recorder.note(execution)\n',
+        "            self._recorder.note(execution)\n",
+        '            if execution.status != "cancelled":\n                self._recorder.note(execution)\n',
         seeds=(0,),
     ),
     Mutant(

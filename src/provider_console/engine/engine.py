@@ -425,6 +425,9 @@ async def _closing(parts: Parts) -> AsyncIterator[None]:
                 cancelled = True
             except StoreUnavailable as error:
                 log.warning("closing: %s", error)
+            except Exception:
+                # The others have something to write.
+                log.exception("something could not be closed")
         parts.lock.release()
         if cancelled:
             raise asyncio.CancelledError

@@ -107,7 +107,16 @@ class Executor:
             if not execution.cancel_requested or execution.task.uncancel() > 0:
                 raise
         finally:
-            self._end(execution)
+            now = self._now()
+            execution.elapsed_s = now - execution.started
+            execution.budget_level = self._fallback.budget.level(now)
+            execution.task = execution.work = execution.sink = None
+            del self.running[identity]
+            self._recorder.note(execution)
+            if self._bus.listening:
+                self._bus.tell(_ended, execution)
+            if self._draining and not self.running:
+                self._idle.set()
         if execution.status != "ok":
             raise self._error(execution)
         return execution
@@ -224,18 +233,6 @@ class Executor:
         execution.provider = done[-1].provider
 
     # --- ends ------------------------------------------------------------------------------------------------
-
-    def _end(self, execution: Execution) -> None:
-        now = self._now()
-        execution.elapsed_s = now - execution.started
-        execution.budget_level = self._fallback.budget.level(now)
-        execution.task = execution.work = execution.sink = None
-        del self.running[execution.id]
-        self._recorder.note(execution)
-        if self._bus.listening:
-            self._bus.tell(_ended, execution)
-        if self._draining and not self.running:
-            self._idle.set()
 
     def _error(self, execution: Execution) -> NoProvider | OperationFailed | PartialResult | OutcomeUnknown:
         report = execution.report()

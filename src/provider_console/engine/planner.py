@@ -71,8 +71,10 @@ class Planner:
             operation.max_providers,
         )
         ready = self._courses.get(key)
-        if ready is not None and now < ready[0] and ready[1] is self._current.settings:
-            return ready[2]
+        if ready is not None:
+            until, settings, course, _ = ready
+            if now < until and settings is self._current.settings:
+                return course
         until, settings, decision = self._ready(operation, now)
         course = chart(decision, self._bounds.of(operation, settings))
         if len(self._courses) >= CACHE_ENTRIES:

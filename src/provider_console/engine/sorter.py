@@ -26,23 +26,25 @@ class Sorter:
         Raises:
             TypeError: it is a cancellation or an interrupt, which must travel on.
         """
-        # A hook may look at anything, and a class of a driver's own may hold anything.
-        if type(error) is ProviderError and not self._hooks:
-            return self._refusal(error)
-        if isinstance(error, SystemExit):
-            return Failure(error_class=ErrorClass.UNKNOWN, message="the driver tried to end the program")
-        return classify(error, hooks=self._hooks, safe=self._redact)
-
-    def _refusal(self, error: ProviderError) -> Failure:
-        """A provider that is down says the same again and again: what it said before is sorted already."""
-        message = error.message
+        if type(error) is not ProviderError or self._hooks:
+            if isinstance(error, SystemExit):
+                return Failure(error_class=ErrorClass.UNKNOWN, message="the driver tried to end the program")
+            return classify(error, hooks=self._hooks, safe=self._redact)
+        message, code = error.message, error.code
+        status, error_class = error.status, error.error_class
+        retry_after_s, resets_after_s = error.retry_after_s, error.resets_after_s
+        # With their types: 503.0 is no status, and True no number of seconds, though they equal one.
         said = (
             message,
-            error.status,
-            error.code,
-            error.error_class,
-            error.retry_after_s,
-            error.resets_after_s,
+            code,
+            status,
+            type(status),
+            error_class,
+            type(error_class),
+            retry_after_s,
+            type(retry_after_s),
+            resets_after_s,
+            type(resets_after_s),
             error.provider_specific,
         )
         try:
@@ -51,11 +53,11 @@ class Sorter:
             # A driver gave what is no number and no text.
             return classify(error, safe=self._redact)
         # What was no secret then may be one by now.
-        if known is not None and self._redact(message) == message:
+        if known is not None and self._redact(message) == message and (code is None or self._redact(code) == code):
             return known
         failure = classify(error, safe=self._redact)
         # Nothing is kept that holds a secret, or is too long to be kept.
-        if failure.message == message and failure.code == error.code:
+        if failure.message == message and failure.code == code:
             if len(self._known) >= KNOWN:
                 self._known.clear()
             self._known[said] = failure

@@ -65,7 +65,9 @@ class Attempt(msgspec.Struct, eq=False):
 
         A provider that made itself ready first is not slow by that.
         """
-        whole_s = self.duration_s if self.first_content_s is None else self.first_content_s
+        whole_s = self.first_content_s
+        if whole_s is None:
+            whole_s = 0.0 if self.ended is None else self.ended - self.started
         # Seldom is there any: on the path of every success an arithmetic and a call less.
         return max(whole_s - self.warm_up_s, 0.0) if self.warm_up_s else whole_s
 

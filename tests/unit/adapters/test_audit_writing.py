@@ -371,6 +371,56 @@ async def test_a_trail_that_goes_while_it_is_open_refuses_the_action_and_a_new_o
     assert f"the outcome of audit row {begun} could not be written" in caplog.text
 
 
+async def test_an_outcome_that_waits_does_not_end_somebody_elses_deed_in_a_new_trail(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    audit = SqliteAudit(tmp_path / "audit.db", clock=SystemClock())
+    try:
+        await intend(audit)
+        begun = await intend(audit, "old")
+        remove(tmp_path, "audit.db")
+        with pytest.raises(StoreUnavailable, match="removed or replaced"):
+            await intend(audit)
+        audit.conclude(begun, result="failed")
+        await intend(audit, "new 1")
+        await intend(audit, "new 2")
+        rows = await audit.rows()
+    finally:
+        await audit.close()
+
+    assert [(row.subject, row.phase) for row in reversed(rows)] == [("new 1", "intent"), ("new 2", "intent")]
+    assert f"the outcome of audit row {begun} could not be written" in caplog.text
+
+
+async def test_an_outcome_that_comes_while_the_trail_is_closed_is_written(tmp_path: Path) -> None:
+    audit = SqliteAudit(tmp_path / "audit.db", clock=SystemClock(), key=key)
+    first, second = [await intend(audit) for _ in range(2)]
+    audit.conclude(first, result="done")
+    closing_it = asyncio.create_task(audit.close())
+    await asyncio.sleep(0)
+    audit.conclude(second, result="done")
+    await closing_it
+
+    again = SqliteAudit(tmp_path / "audit.db", clock=SystemClock(), key=key)
+    try:
+        rows = await again.rows()
+    finally:
+        await again.close()
+
+    assert {row.refers_to for row in rows if row.phase == "outcome"} == {first, second}
+
+
+async def test_the_log_says_of_an_outcome_that_it_comes_after_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    audit = SqliteAudit(tmp_path / "audit.db", clock=SystemClock())
+    seq = await intend(audit)
+    await audit.close()
+    audit.conclude(seq, result="done")
+
+    assert f"the outcome of audit row {seq} could not be written" in caplog.text
+
+
 async def test_a_trail_that_is_gone_is_not_writable_and_not_whole(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
     audit = SqliteAudit(path, clock=SystemClock())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -55,15 +56,35 @@ def test_what_a_driver_gives_that_is_no_number_is_sorted_all_the_same() -> None:
     assert [sorter.sort(odd) for _ in range(2)] == [classify(odd)] * 2
 
 
+@pytest.mark.parametrize(
+    ("usual", "odd"),
+    [
+        ({"error_class": ErrorClass.QUOTA, "status": 500}, {"error_class": "quota", "status": 500}),
+        ({"status": 503}, {"status": 503.0}),
+        ({"status": 429, "retry_after_s": 1}, {"status": 429, "retry_after_s": True}),
+        ({"status": 402, "resets_after_s": 1.0}, {"status": 402, "resets_after_s": Decimal(1)}),
+        ({"code": "429"}, {"code": 429}),
+    ],
+)
+def test_what_equals_a_value_of_another_type_is_not_taken_for_it(usual: dict[str, Any], odd: dict[str, Any]) -> None:
+    for first, second in ((usual, odd), (odd, usual)):
+        sorter = Sorter()
+        for more in (first, second, first, second):
+            assert sorter.sort(down(**more)) == classify(down(**more))
+
+
 def test_a_message_that_was_harmless_is_redacted_once_it_holds_a_secret() -> None:
     redactor = Redactor()
     sorter = Sorter(redact=redactor.redact)
     quoted = down(message="no such key: plum-4711-orchard")
+    coded = down(code="plum-4711-orchard")
     assert "plum-4711-orchard" in sorter.sort(quoted).message
+    assert sorter.sort(coded).code == "plum-4711-orchard"
 
     redactor.add(Secret("plum-4711-orchard"))
 
     assert "plum-4711-orchard" not in sorter.sort(quoted).message
+    assert "plum-4711-orchard" not in (sorter.sort(coded).code or "")
     assert "plum-4711-orchard" not in sorter.sort(down(message="and again: plum-4711-orchard")).message
 
 

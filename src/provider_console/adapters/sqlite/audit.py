@@ -130,7 +130,9 @@ class SqliteAudit:
         at = self._clock.wall()
         entry = trail.Outcome(at=at, refers_to=seq, result=message(result) or "", after=bounded(after), who=who)
         self._leave(entry, None)
-        if self._under_way is None and self._timer is None:
+        if self._writer is None:
+            self._flush()
+        elif self._under_way is None and self._timer is None:
             self._flush_within(LINGER_S)
 
     async def rows(self, *, since: float = 0.0, limit: int = 200, before: int | None = None) -> Sequence[AuditRow]:
@@ -176,7 +178,9 @@ class SqliteAudit:
     async def close(self) -> None:
         """Write what waits, sign the head and close; calling it twice is fine."""
         try:
-            await self._settle()
+            # Who ends something meanwhile leaves an outcome, too.
+            while self._settled < self._left:
+                await self._settle()
             if self._database.current is not None and self._key is not None:
                 await self._database.write(partial(trail.checkpoint, self._key))
         except StoreUnavailable as error:
@@ -184,6 +188,7 @@ class SqliteAudit:
             self.notices.append(f"The end of the audit trail was not signed for good: {error}")
         finally:
             self._writer = None
+            self._flush()
             await self._database.close()
 
     # --- opening
@@ -207,7 +212,10 @@ class SqliteAudit:
                         f"{self.path.name} does not end as this console left it: {wrong}. "
                         "See what is missing with: provider-console audit verify"
                     )
-                # Those of a file that was left behind have no intent in this one.
+                # What waits for a file that was left behind has no intent in this one.
+                if self._writer is not None:
+                    stale, self._pending, self._intents = self._pending, [], 0
+                    self._refuse(stale, str(Gone(self.path)))
                 self._lost.update(self._open)
                 self._open.clear()
                 self._writer = writer
@@ -271,7 +279,8 @@ class SqliteAudit:
         self._crowded = self._intents > 1
         self._intents = sum(future is not None for _, future in self._pending)
         if self._writer is None:
-            self._refuse(batch, f"{self.path} is closed: this console is ending")
+            self._refuse(batch, f"{self.path} is not open: this console is ending")
+            self._flush()
             return
         if self._writer is not self._database.current:
             self._refuse(batch, str(Gone(self.path)))

@@ -51,7 +51,7 @@ class AuditStore(Protocol):
         ...
 
     def conclude(self, seq: int, *, result: str, after: str | None = None) -> None:
-        """Leave how it ended, to be written before anything reads, within moments, and at the end.
+        """Leave how it ended, in a store that is open: to be written before anything reads, within moments, at the end.
 
         Nobody waits for it, so nobody's cancel loses it. Where it cannot be written the log says so, and the intent
         without an outcome says as much.
