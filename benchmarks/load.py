@@ -1,4 +1,4 @@
-"""The HTTP API under load, beside LiteLLM's proxy and Portkey's gateway.
+"""The HTTP API under load, beside its own stack with nothing in it, LiteLLM's proxy and Portkey's gateway.
 
     python benchmarks/load.py [section ...] [--seconds 10] [--concurrent 32] [--requests 20000]
 

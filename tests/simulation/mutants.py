@@ -120,8 +120,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a stream retried after its first content",
         "engine/fallback.py",
-        "        if execution.committed or not (operation.idempotent",
-        "        if not (operation.idempotent",
+        "        if execution.committed or not self._repeatable(execution, failure):\n",
+        "        if not self._repeatable(execution, failure):\n",
         seeds=(4,),
     ),
     Mutant(

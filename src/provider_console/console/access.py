@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, NoReturn, cast
@@ -28,8 +27,6 @@ from provider_console.core.settings import AccessSettings
 from provider_console.core.text import clean_content, clean_text
 from provider_console.sdk.operation import Operation
 from provider_console.sdk.secret import Secret
-
-log = logging.getLogger(__name__)
 
 
 class Role(StrEnum):

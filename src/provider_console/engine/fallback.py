@@ -122,13 +122,12 @@ class Fallback:
         self, execution: Execution, lane: Lane, stop: Stop, course: Course, number: int, failure: Failure
     ) -> float | str:
         """How long (s) to wait before the same provider is asked again after attempt `number`, or why it is not."""
-        operation = execution.operation
-        if execution.committed or not (operation.idempotent or self._repeatable(execution, failure)):
+        if execution.committed or not self._repeatable(execution, failure):
             return NO_RETRY
         retries = RULES[failure.error_class].retries
         if not failure.retryable or retries == 0:
             return NO_RETRY
-        policy = operation.policy
+        policy = execution.operation.policy
         if policy is not None and policy.classes is not None and failure.error_class not in policy.classes:
             return NO_RETRY
         if number == stop.attempts:

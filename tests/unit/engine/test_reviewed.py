@@ -217,3 +217,18 @@ def test_a_later_start_knows_what_the_last_minutes_met() -> None:
             assert (figures.total_requests, figures.recent.total_requests) == (5, 0)
 
     play(history)
+
+
+def test_what_cannot_be_closed_keeps_nothing_after_it_from_being_closed(caplog: pytest.LogCaptureFixture) -> None:
+    async def history() -> None:
+        async with bench(provider("a")) as it:
+            parts = it.engine.parts
+
+            async def stuck() -> None:
+                raise RuntimeError("a connection hangs")
+
+            parts.http.aclose = stuck  # type: ignore[method-assign]
+        assert not await parts.audit.writable()
+
+    play(history)
+    assert "something could not be closed" in caplog.text

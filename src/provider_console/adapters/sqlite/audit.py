@@ -137,8 +137,8 @@ class SqliteAudit:
 
     async def rows(self, *, since: float = 0.0, limit: int = 200, before: int | None = None) -> Sequence[AuditRow]:
         """Newest first; `since` in wall seconds, `before` a seq: only rows that were written before that one."""
-        # Not through an index on the time: nobody asks for less than the newest page, and the wall clock jumps.
         await self._settle()
+        # Not through an index on the time: nobody asks for less than the newest page, and the wall clock jumps.
         sql = f"{_SELECT} WHERE at >= ? AND seq < ? ORDER BY seq DESC LIMIT ?"
         values = (since, _LAST_SEQ if before is None else before, limit)
         found = await self._database.read(lambda connection: connection.execute(sql, values).fetchall())
