@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from tests.counterparts.presence import COUNTERPARTS, required, why_not
+from tests.nested import run_pytest
 
-ROOT = Path(__file__).parents[2]
 ONE = "tests/counterparts/test_secret_service.py::test_a_locked_keyring_is_said_to_be_locked_and_reads_as_absent"
-
-
-def run(*arguments: str, ci: str) -> tuple[int, str]:
-    """Run one test that needs a counterpart, on a machine where no program is found."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", ONE, "-q", "-p", "no:cacheprovider", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PATH": "/nowhere", "CI": ci, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return ended.returncode, ended.stdout
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n", "1")], ids=["one process", "xdist"])
 @pytest.mark.parametrize("ci", ["", "true"])
 def test_a_missing_program_is_listed_and_fails_on_ci_only(arguments: tuple[str, ...], ci: str) -> None:
-    code, told = run(*arguments, ci=ci)
+    code, told = run_pytest(ONE, *arguments, environ={"PATH": "/nowhere", "CI": ci})
 
     notice = told.partition("counterparts missing")[2]
     assert "secret-service, without dbus-run-session, gnome-keyring-daemon (apt-get install" in notice

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from tests.e2e.home import GUARD
-
-ROOT = Path(__file__).parents[2]
-
-PYTEST = (
-    sys.executable,
-    "-m",
-    "pytest",
-    "-q",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "tests.conftest",
-    "-c",
-    "pyproject.toml",
-)
+from tests.nested import run_pytest
 
 OUTSIDE = """
 import socket
@@ -63,17 +48,12 @@ def test_a_test_that_breaks_the_rules_fails(tmp_path: Path, text: str, limit_s: 
     file = tmp_path / "test_rules.py"
     file.write_text(text, "utf-8")
 
-    ended = subprocess.run(
-        [*PYTEST, str(file), "--rootdir", str(tmp_path)],
-        cwd=ROOT,
-        env={**os.environ, "PROVIDER_CONSOLE_TEST_LIMIT_S": limit_s, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    arguments = ("-p", "tests.conftest", "-c", "pyproject.toml", "--rootdir", str(tmp_path), str(file))
 
-    assert ended.returncode == 1, ended.stdout
-    assert told in ended.stdout
+    code, printed = run_pytest(*arguments, environ={"PROVIDER_CONSOLE_TEST_LIMIT_S": limit_s})
+
+    assert code == 1, printed
+    assert told in printed
 
 
 def test_a_command_of_the_tests_stays_on_loopback_too() -> None:
