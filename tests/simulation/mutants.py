@@ -50,9 +50,9 @@ class Verdict:
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no look after the slot",
-        "engine/caller.py",
-        "                if entered is None:\n                    return breaker.refusal(now) or BREAKER_OPEN\n                permit = entered\n",
-        "                permit = entered or 0\n",
+        "engine/lane.py",
+        "        return (breaker.refusal(now) or BREAKER_OPEN) if permit is None else permit\n",
+        "        return permit or 0\n",
         named=True,
         seeds=(0,),
     ),
@@ -254,15 +254,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "one attempt too many",
         "engine/fallback.py",
-        "            lane.budget.earn()\n",
-        "            lane.budget.earn()\n"
+        "            lane.budget.tokens += PER_OPERATION\n",
+        "            lane.budget.tokens += PER_OPERATION\n"
         "            stop = Stop(stop.provider, stop.place, stop.attempts + 1, stop.reserve_s)\n",
         seeds=(0,),
     ),
     Mutant(
         "a provider that is off is called",
-        "engine/caller.py",
-        '            if lane.retired or not lane.provider.enabled:\n                return "disabled"\n',
+        "engine/lane.py",
+        '        if self.retired or not self.provider.enabled:\n            return "disabled"\n',
         "",
         seeds=(192,),
     ),

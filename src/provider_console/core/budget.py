@@ -30,44 +30,32 @@ class TokenBucket:
     (True, False, 6.0)
     """
 
-    __slots__ = ("_at", "_tokens", "burst", "per_operation", "per_second")
+    __slots__ = ("_at", "burst", "per_second", "tokens")
 
-    def __init__(
-        self,
-        *,
-        per_operation: float = PER_OPERATION,
-        per_second: float = PER_SECOND,
-        burst: float = BURST,
-        now: float,
-    ) -> None:
-        self.per_operation = per_operation
+    def __init__(self, *, per_second: float = PER_SECOND, burst: float = BURST, now: float) -> None:
         self.per_second = per_second
         self.burst = burst
-        self._tokens = burst
+        self.tokens = burst
+        """As of the last look. Who runs an operation adds `PER_OPERATION`: the next look cuts it to the burst."""
         self._at = now
-
-    def earn(self) -> None:
-        """An operation took place."""
-        # Nothing is taken between two looks, so cutting to the burst at the next look gives the same level.
-        self._tokens += self.per_operation
 
     def level(self, now: float) -> float:
         """Tokens at the moment, 0 to `burst`."""
-        tokens, burst = self._tokens, self.burst
+        tokens, burst = self.tokens, self.burst
         if now > self._at:
             if tokens < burst:
                 tokens += (now - self._at) * self.per_second
             self._at = now
         if tokens > burst:
             tokens = burst
-        self._tokens = tokens
+        self.tokens = tokens
         return tokens
 
     def take(self, now: float) -> bool:
         """Take one token; False where there is none."""
         if self.level(now) < 1.0 - _ROUNDING:
             return False
-        self._tokens = max(0.0, self._tokens - 1.0)
+        self.tokens = max(0.0, self.tokens - 1.0)
         return True
 
 
@@ -91,4 +79,4 @@ def panic_bucket(now: float) -> TokenBucket:
     >>> sum(bucket.take(0.0) for _ in range(9)), bucket.take(1.0), bucket.take(1.0)
     (5, True, False)
     """
-    return TokenBucket(per_operation=0.0, per_second=PANIC_PER_SECOND, burst=PANIC_BURST, now=now)
+    return TokenBucket(per_second=PANIC_PER_SECOND, burst=PANIC_BURST, now=now)

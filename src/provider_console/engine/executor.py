@@ -23,6 +23,7 @@ from provider_console.console.errors import (
 )
 from provider_console.console.events import ExecutionEnded, ExecutionStarted
 from provider_console.core.breaker import PERMIT_TAKEN
+from provider_console.core.budget import PER_OPERATION
 from provider_console.core.decide import Choice
 from provider_console.core.ports.time import Clock, Ids
 from provider_console.engine.bus import Bus
@@ -88,7 +89,7 @@ class Executor:
         )
         self.running[identity] = execution
         try:
-            self._fallback.budget.earn()
+            self._fallback.budget.tokens += PER_OPERATION
             if operation.wait and not course.plan:
                 course = execution.course = await self._reopened(execution, course)
                 now = self._now()

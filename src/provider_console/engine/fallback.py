@@ -13,7 +13,7 @@ from typing import Final
 from provider_console.console.events import ProviderLeft
 from provider_console.core.backoff import attempt_timeout_s, cooldown_s, delay_s
 from provider_console.core.breaker import BREAKER_OPEN
-from provider_console.core.budget import TokenBucket, panic_bucket, take_both
+from provider_console.core.budget import PER_OPERATION, TokenBucket, panic_bucket, take_both
 from provider_console.core.classify import RULES, Failure
 from provider_console.core.ports.time import Clock
 from provider_console.core.settings import Limits
@@ -85,7 +85,7 @@ class Fallback:
             if stop.place and lane.last_failed and not take_both(self.budget, lane.budget, now):
                 self.leave(execution, name, "budget")
                 continue
-            lane.budget.earn()
+            lane.budget.tokens += PER_OPERATION
             latest_end = execution.deadline - stop.reserve_s
             number, waited_s, full_s = 1, 0.0, timeout_s
             while True:

@@ -26,27 +26,19 @@ class Sorter:
         Raises:
             TypeError: it is a cancellation or an interrupt, which must travel on.
         """
-        if type(error) is not ProviderError or self._hooks:
+        # What a provider says of times is seldom the same twice: it is not worth a memory.
+        if (
+            type(error) is not ProviderError
+            or error.retry_after_s is not None
+            or error.resets_after_s is not None
+            or self._hooks
+        ):
             if isinstance(error, SystemExit):
                 return Failure(error_class=ErrorClass.UNKNOWN, message="the driver tried to end the program")
             return classify(error, hooks=self._hooks, safe=self._redact)
-        message, code = error.message, error.code
-        status, error_class = error.status, error.error_class
-        retry_after_s, resets_after_s = error.retry_after_s, error.resets_after_s
-        # With their types: 503.0 is no status, and True no number of seconds, though they equal one.
-        said = (
-            message,
-            code,
-            status,
-            type(status),
-            error_class,
-            type(error_class),
-            retry_after_s,
-            type(retry_after_s),
-            resets_after_s,
-            type(resets_after_s),
-            error.provider_specific,
-        )
+        message, code, status, error_class = error.message, error.code, error.status, error.error_class
+        # With their types: 503.0 is no status, and no text a class, though they equal one.
+        said = (message, code, status, type(status), error_class, type(error_class), error.provider_specific)
         try:
             known = self._known.get(said)
         except TypeError:

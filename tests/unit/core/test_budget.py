@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider_console.core.budget import TokenBucket, take_both
+from provider_console.core.budget import PER_OPERATION, TokenBucket, take_both
 
 steps = st.lists(st.tuples(st.sampled_from(["earn", "take", "wait"]), st.floats(0, 30)), max_size=80)
 
@@ -17,7 +17,7 @@ def test_a_bucket_is_the_naive_one_cut_at_every_step(steps: list[tuple[str, floa
             now += amount
             expected = min(40.0, expected + 2 * amount)
         elif step == "earn":
-            bucket.earn()
+            bucket.tokens += PER_OPERATION
             expected = min(40.0, expected + 0.2)
         else:
             granted = bucket.take(now)
@@ -44,7 +44,7 @@ def test_five_operations_earn_a_token() -> None:
         pass
     for _ in range(5):
         assert not bucket.take(0.0)
-        bucket.earn()
+        bucket.tokens += PER_OPERATION
 
     assert bucket.take(0.0)
 
@@ -64,7 +64,7 @@ def test_a_total_outage_is_bounded_by_what_operations_and_seconds_earn() -> None
     retries = 0
     for operation in range(10_000):
         now = operation / 10
-        bucket.earn()
+        bucket.tokens += PER_OPERATION
         retries += sum(bucket.take(now) for _ in range(14))
 
     assert retries == pytest.approx(40 + 0.4 * 10_000, rel=0.01)
