@@ -120,73 +120,52 @@ async def test_a_stream_ends_when_its_token_is_revoked(tmp_path: Path, monkeypat
 # --- the hub ---------------------------------------------------------------------------------------------------
 
 
-class _Console:
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[Event] = asyncio.Queue()
-
-    async def events(self) -> AsyncIterator[Event]:
-        while True:
-            yield await self.queue.get()
-            self.queue.task_done()
-
-
 def _event(number: int) -> Event:
     return BreakerChanged(at=float(number), provider="a", before="closed", after="open")
 
 
-@asynccontextmanager
-async def running_hub() -> AsyncIterator[tuple[Hub, _Console]]:
-    console = _Console()
-    hub = Hub(console, SystemClock())  # type: ignore[arg-type]
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(hub.run())
-        yield hub, console
-        task.cancel()
-
-
-async def _fed(hub: Hub, console: _Console, count: int) -> None:
+def _feed(hub: Hub, count: int) -> None:
     for number in range(count):
-        console.queue.put_nowait(_event(number))
-    await console.queue.join()
+        hub.heard(_event(number))
 
 
 async def test_a_slow_listener_is_told_how_much_it_missed_and_holds_up_nobody() -> None:
-    async with running_hub() as (hub, console):
-        slow, quick = hub.listen(hub.place(None)), hub.listen(hub.place(None))
-        await _fed(hub, console, 1)
-        assert b"BreakerChanged" in await anext(slow)
-        assert b"BreakerChanged" in await anext(quick)
+    hub = Hub(SystemClock())
+    slow, quick = hub.listen(hub.place(None)), hub.listen(hub.place(None))
+    _feed(hub, 1)
+    assert b"BreakerChanged" in await anext(slow)
+    assert b"BreakerChanged" in await anext(quick)
 
-        await _fed(hub, console, KEEP + 7)
+    _feed(hub, KEEP + 7)
 
-        gap = (await anext(slow)).decode()
-        assert "event: Gap" in gap
-        assert '"missed":7' in gap
-        assert (await anext(slow)).count(b"event: BreakerChanged") == KEEP
-        await slow.aclose()
-        await quick.aclose()
+    gap = (await anext(slow)).decode()
+    assert "event: Gap" in gap
+    assert '"missed":7' in gap
+    assert (await anext(slow)).count(b"event: BreakerChanged") == KEEP
+    await slow.aclose()
+    await quick.aclose()
 
 
 @pytest.mark.parametrize("listeners", [100])
 async def test_a_hundred_listeners_get_every_event_in_order(listeners: int) -> None:
-    async with running_hub() as (hub, console):
-        found = [hub.listen(hub.place(None)) for _ in range(listeners)]
+    hub = Hub(SystemClock())
+    found = [hub.listen(hub.place(None)) for _ in range(listeners)]
 
-        async def read(frames_: AsyncIterator[bytes]) -> list[float]:
-            seen: list[float] = []
-            async for piece in frames_:
-                seen += [
-                    json.loads(line.removeprefix("data: "))["at"]
-                    for line in piece.decode().splitlines()
-                    if line.startswith("data: ")
-                ]
-                if len(seen) == 50:
-                    break
-            return seen
+    async def read(frames_: AsyncIterator[bytes]) -> list[float]:
+        seen: list[float] = []
+        async for piece in frames_:
+            seen += [
+                json.loads(line.removeprefix("data: "))["at"]
+                for line in piece.decode().splitlines()
+                if line.startswith("data: ")
+            ]
+            if len(seen) == 50:
+                break
+        return seen
 
-        async with asyncio.TaskGroup() as tasks:
-            readers = [tasks.create_task(read(one)) for one in found]
-            await asyncio.sleep(0)
-            await _fed(hub, console, 50)
+    async with asyncio.TaskGroup() as tasks:
+        readers = [tasks.create_task(read(one)) for one in found]
+        await asyncio.sleep(0)
+        _feed(hub, 50)
 
-        assert all(reader.result() == [float(number) for number in range(50)] for reader in readers)
+    assert all(reader.result() == [float(number) for number in range(50)] for reader in readers)

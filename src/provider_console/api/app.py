@@ -71,7 +71,7 @@ class Api:
         self._server_console = service.console(SERVER)
         self.metrics = Metrics()
         self.desk = Desk(service)
-        self.hub = Hub(self._server_console, service.clock, observe=self.metrics.happened)
+        self.hub = Hub(service.clock)
         specials = Specials(service, self.desk, self.hub, tasks)
         self._document = _encode(openapi.document(rows))
         self._page = docs.page(msgspec.json.decode(self._document))
@@ -263,12 +263,11 @@ def _known(method: str) -> str:
 
 @asynccontextmanager
 async def api(service: Service, *, routes: Iterable[Route] = ROUTES, behind_proxy: bool = False) -> AsyncIterator[Api]:
-    """The application on a service, with the reader of its events running."""
+    """The application on a service, hearing of its events."""
     async with asyncio.TaskGroup() as tasks:
         app = Api(service, tasks=tasks, routes=routes, behind_proxy=behind_proxy)
-        reader = tasks.create_task(app.hub.run())
-        try:
-            yield app
-        finally:
-            app.drain()
-            reader.cancel()
+        with service.tapped(app.metrics.happened), service.tapped(app.hub.heard):
+            try:
+                yield app
+            finally:
+                app.drain()

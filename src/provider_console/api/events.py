@@ -1,4 +1,4 @@
-"""Server-sent events: one reader of the console's stream, one ring, and as many listeners as there are.
+"""Server-sent events: one ring of what the engine tells, and as many listeners as there are.
 
 An event is encoded once, when the first listener comes to it. A listener has a place in the ring and reads on from
 there at its own pace, so that a slow one costs nobody anything; one that falls out of the ring, or comes back with an
@@ -12,12 +12,11 @@ import math
 import re
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Final
 
 import msgspec
 
-from provider_console.console.console import Console
 from provider_console.console.events import Event, Gap
 from provider_console.console.service import Clock
 
@@ -46,13 +45,9 @@ class _Kept:
 
 
 class Hub:
-    """Reads the console's events and hands them to listeners. `run` it for as long as it is to be there."""
+    """Keeps what happens and hands it to listeners: `heard` is for whoever tells of it."""
 
-    def __init__(
-        self, console: Console, clock: Clock, *, observe: Callable[[Event], None] = lambda _event: None
-    ) -> None:
-        self._console = console
-        self._observe = observe
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ring: deque[_Kept] = deque(maxlen=KEEP)
         self._next = 1
@@ -66,16 +61,12 @@ class Hub:
         self.closed = False
         self.listeners = 0
 
-    async def run(self) -> None:
-        """Read until cancelled, or until the console ends."""
-        try:
-            async for event in self._console.events():
-                self._observe(event)
-                self._ring.append(_Kept(event, self._next))
-                self._next += 1
-                self._wake_soon()
-        finally:
-            self.close()
+    def heard(self, event: Event) -> None:
+        """Something happened."""
+        self._ring.append(_Kept(event, self._next))
+        self._next += 1
+        if self._waking is None and not self.closed:
+            self._wake_soon()
 
     def close(self) -> None:
         """End every listener's stream."""
@@ -86,8 +77,6 @@ class Hub:
         self._wake()
 
     def _wake_soon(self) -> None:
-        if self._waking is not None:
-            return
         wait_s = self._woken_at + GATHER_S - self._clock.monotonic()
         if wait_s <= 0.0:
             self._wake()

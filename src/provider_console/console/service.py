@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from provider_console.console.access import Bearer, Identity
 from provider_console.console.console import Console
+from provider_console.console.events import Event
 from provider_console.core.ports.time import Clock, Ids
 from provider_console.core.settings import ApiSettings
 
@@ -36,6 +39,10 @@ class Service(Protocol):
 
     async def refused(self, identity: Identity, *, action: str, subject: str, reason: str) -> None:
         """Leave a trace of somebody who was refused before an action of the console began."""
+        ...
+
+    def tapped(self, listener: Callable[[Event], None]) -> AbstractContextManager[None]:
+        """Have a function called with each event, at once, for as long as this is open; it must not raise."""
         ...
 
     async def reload(self) -> None:

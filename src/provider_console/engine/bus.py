@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from provider_console.console.events import Event, Gap
@@ -46,6 +47,17 @@ class Bus:
         self._taps.append(listener)
         self.listening = True
 
+    @contextmanager
+    def tapped(self, listener: Callable[[Event], None]) -> Iterator[None]:
+        """`tap` until this is left."""
+        self._deliver()
+        self.tap(listener)
+        try:
+            yield
+        finally:
+            self._taps.remove(listener)
+            self._look()
+
     async def listen(self) -> AsyncGenerator[Event, None]:
         """Events from now on, until the bus closes."""
         self._deliver()
@@ -59,7 +71,7 @@ class Bus:
                 await queue.news()
         finally:
             self._queues.remove(queue)
-            self.listening = bool(self._queues or self._taps)
+            self._look()
 
     def close(self) -> None:
         """End every listener's stream once it has read what is waiting for it."""
@@ -67,6 +79,9 @@ class Bus:
         self._closed = True
         for queue in self._queues:
             queue.close()
+
+    def _look(self) -> None:
+        self.listening = bool(self._queues or self._taps)
 
     def _deliver(self) -> None:
         told, self._told = self._told, []

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from provider_console.console.access import Bearer, Identity, guarded
 from provider_console.console.console import Console
+from provider_console.console.events import Event
 from provider_console.core.ports.store import StoreUnavailable
 from provider_console.core.settings import ApiSettings
 from provider_console.engine.engine import Engine
@@ -62,6 +65,10 @@ class EngineService:
         except StoreUnavailable:
             # Nothing happened, so nothing is hidden; who asks again will be refused again.
             log.warning("a refusal (%s) could not be written to the audit trail", reason)
+
+    def tapped(self, listener: Callable[[Event], None]) -> AbstractContextManager[None]:
+        """See `Service.tapped`."""
+        return self._engine.bus.tapped(listener)
 
     async def reload(self) -> None:
         """See `Service.reload`."""
