@@ -34,11 +34,14 @@ _LETTERS: Final = bytes(ord(CROCKFORD[byte & 31]) for byte in range(256))  # 256
 PREFIX: Final = 12
 """Letters of chance in front of the counter: 60 bits, drawn anew for each millisecond."""
 
-POOL: Final = 64
-"""Prefixes drawn at once: a system call each would cost more than the rest of an id."""
-
 COUNTER_BITS: Final = 20
 """The counter starts in the lower half of its range, so that at least 524,288 ids fit into a millisecond."""
+
+DRAWN: Final = PREFIX + 3
+"""Bytes of chance for a millisecond: one a letter, and 24 bits from which the counter's start is taken."""
+
+POOL: Final = 64
+"""Milliseconds that are drawn for at once: a system call each would cost more than the rest of an id."""
 
 
 class UlidIds:
@@ -47,7 +50,7 @@ class UlidIds:
     Within a millisecond, and after the wall clock was set back, the last 20 bits count upwards.
     """
 
-    __slots__ = ("_counter", "_ends", "_head", "_last_ms", "_pool", "_rng", "_stem", "_used", "_wall")
+    __slots__ = ("_counter", "_ends", "_head", "_last_ms", "_pool", "_rng", "_second", "_seconds", "_stem", "_wall")
 
     def __init__(self, clock: Clock, rng: random.Random) -> None:
         self._wall = clock.wall
@@ -59,8 +62,10 @@ class UlidIds:
         self._head = ""
         self._stem = ""
         """All of an id but its last two letters: it lasts for up to 1,024 of them."""
-        self._pool = ""
-        self._used = 0
+        self._pool: list[bytes] = []
+        self._second = -1
+        """The last 1,024 ms, counted as such, for which `_seconds` holds the first eight letters."""
+        self._seconds = ""
 
     def new(self) -> str:
         """A new id."""
@@ -84,21 +89,13 @@ class UlidIds:
     def _start(self, now_ms: int) -> None:
         self._last_ms = now_ms
         self._ends = (now_ms + 1) / 1000
-        if self._used == len(self._pool):
-            # Four letters more than a prefix: the counter's start is taken from them.
-            self._pool = self._rng.randbytes((PREFIX + 4) * POOL).translate(_LETTERS).decode("ascii")
-            self._used = 0
-        used = self._used
-        self._used = used + PREFIX + 4
-        start = 0
-        for letter in self._pool[used + PREFIX : self._used]:
-            start = start << 5 | CROCKFORD.index(letter)
-        self._counter = start >> 1
-        self._head = (
-            _PAIRS[now_ms >> 40 & 1023]
-            + _PAIRS[now_ms >> 30 & 1023]
-            + _PAIRS[now_ms >> 20 & 1023]
-            + _PAIRS[now_ms >> 10 & 1023]
-            + _PAIRS[now_ms & 1023]
-            + self._pool[used : used + PREFIX]
-        )
+        if not self._pool:
+            drawn = self._rng.randbytes(DRAWN * POOL)
+            self._pool = [drawn[at : at + DRAWN] for at in range(0, len(drawn), DRAWN)]
+        chance = self._pool.pop()
+        self._counter = int.from_bytes(chance[PREFIX:]) >> (24 - COUNTER_BITS + 1)
+        second = now_ms >> 10
+        if second != self._second:
+            self._second = second
+            self._seconds = "".join([_PAIRS[second >> bits & 1023] for bits in (30, 20, 10, 0)])
+        self._head = self._seconds + _PAIRS[now_ms & 1023] + chance[:PREFIX].translate(_LETTERS).decode("ascii")
