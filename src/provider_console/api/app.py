@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
@@ -129,13 +130,12 @@ class Api:
         Raises:
             Refused: the headers are too large, or call this console by a name that is not its own. BadRequest
         """
-        size, hosts = len(exchange.scope["raw_path"]) + len(exchange.scope["query_string"]), 0
-        for name, value in exchange.scope["headers"]:
-            size += len(name) + len(value) + 4
-            hosts += name == b"host"
-        if size > HEADER_BYTES:
+        scope = exchange.scope
+        fields: list[tuple[bytes, bytes]] = scope["headers"]
+        size = len(scope["raw_path"]) + len(scope["query_string"]) + 4 * len(fields)
+        if size + sum(map(len, chain.from_iterable(fields))) > HEADER_BYTES:
             raise Refused("headers_too_large", f"headers and address have at most {HEADER_BYTES:,} bytes together")
-        if hosts > 1:
+        if exchange.repeated(b"host"):
             # RFC 9112, 3.2: a proxy in front may have looked at the other one.
             raise BadRequest("a request names one Host", field="Host")
         called = exchange.header(b"host") or "", self._service.settings().allowed_hosts

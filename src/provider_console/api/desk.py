@@ -101,7 +101,6 @@ class Desk:
 def _token(exchange: Exchange) -> str:
     """The token that a request came with. Raises: Unauthenticated."""
     scheme, _, token = (exchange.header(b"authorization") or "").partition(" ")
-    times = sum(name == b"authorization" for name, _ in exchange.scope["headers"])
-    if scheme.lower() != "bearer" or times != 1:
+    if scheme.lower() != "bearer" or exchange.repeated(b"authorization"):
         raise Unauthenticated(UNKNOWN)
     return token

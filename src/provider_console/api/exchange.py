@@ -52,6 +52,11 @@ class Exchange:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
+    def repeated(self, name: bytes) -> bool:
+        """Whether a header is there more than once."""
+        fields = self.scope["headers"]
+        return len(fields) > len(self.headers) and sum(one == name for one, _ in fields) > 1
+
     # --- what was asked ----------------------------------------------------------------------------------------
 
     async def body(self) -> bytes:
