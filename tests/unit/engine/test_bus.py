@@ -132,6 +132,23 @@ async def test_a_tap_hears_everything_and_publishing_costs_nothing_without_anybo
     assert [one.at for one in heard] == [1.0]
 
 
+async def test_who_taps_for_a_while_hears_what_happens_meanwhile_and_no_more() -> None:
+    bus = Bus()
+    heard: list[Event] = []
+    bus.tell(event, 0)
+    with bus.tapped(lambda _: None):
+        bus.tell(event, 1)
+        with bus.tapped(heard.append):
+            bus.publish(event(2))
+            bus.tell(event, 3)
+            await asyncio.sleep(0)
+        bus.publish(event(4))
+        assert bus.listening
+
+    assert [one.at for one in heard] == [2.0, 3.0]
+    assert not bus.listening
+
+
 async def test_what_is_told_is_made_once_for_all_after_the_caller_has_given_way() -> None:
     bus = Bus()
     heard: list[Event] = []
