@@ -88,8 +88,9 @@ class Executor:
             identity, operation, now, wall, parent, work, sink, deadline, course, task=task, cancels=task.cancelling()
         )
         self.running[identity] = execution
+        budget = self._fallback.budget
         try:
-            self._fallback.budget.tokens += PER_OPERATION
+            budget.tokens += PER_OPERATION
             if operation.wait and not course.plan:
                 course = execution.course = await self._reopened(execution, course)
                 now = self._now()
@@ -110,7 +111,8 @@ class Executor:
         finally:
             now = self._now()
             execution.elapsed_s = now - execution.started
-            execution.budget_level = self._fallback.budget.level(now)
+            # A full bucket is as full in a moment: nobody has to look.
+            execution.budget_level = budget.burst if budget.tokens >= budget.burst else budget.level(now)
             execution.task = execution.work = execution.sink = None
             del self.running[identity]
             self._recorder.note(execution)
