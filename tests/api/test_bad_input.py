@@ -251,6 +251,22 @@ async def test_a_request_that_names_two_hosts_is_refused(tmp_path: Path, hosts: 
         assert b'"field":"Host"' in answer
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["theirs first", "theirs last"])
+async def test_a_request_that_shows_two_tokens_is_nobodys(tmp_path: Path, first: bool) -> None:
+    async with served(tmp_path) as it:
+        own = [f"Authorization: Bearer {it.tokens[Role.SUPER_ADMIN]}"]
+        theirs = ["Authorization: Bearer x"]
+        shown = (theirs + own) if first else (own + theirs)
+
+        both = await _raw(it, _head(it, WHO, "Host: localhost", *shown, role=None))
+        twice = await _raw(it, _head(it, WHO, "Host: localhost", *own, *own, role=None))
+        other = await _raw(it, _head(it, WHO, "Host: localhost", "X-A: 1", "X-A: 2", *own, role=None))
+
+        assert both.startswith(b"HTTP/1.1 401")
+        assert twice.startswith(b"HTTP/1.1 401")
+        assert other.startswith(b"HTTP/1.1 200"), "another header may be there twice"
+
+
 async def test_what_follows_a_body_changes_neither_the_host_nor_the_token_of_its_head(tmp_path: Path) -> None:
     async with served(tmp_path) as it:
         chunked = ("Transfer-Encoding: chunked", "Content-Type: application/json")

@@ -50,9 +50,9 @@ class Verdict:
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no look after the slot",
-        "engine/lane.py",
-        "        return (breaker.refusal(now) or BREAKER_OPEN) if permit is None else permit\n",
-        "        return permit or 0\n",
+        "engine/caller.py",
+        "                if entered is None:\n                    return breaker.refusal(now) or BREAKER_OPEN\n                permit = entered\n",
+        "                permit = entered or 0\n",
         named=True,
         seeds=(0,),
     ),
@@ -261,8 +261,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a provider that is off is called",
-        "engine/lane.py",
-        '        if self.retired or not self.provider.enabled:\n            return "disabled"\n',
+        "engine/caller.py",
+        '            if lane.retired or not lane.provider.enabled:\n                return "disabled"\n',
         "",
         seeds=(192,),
     ),

@@ -186,7 +186,6 @@ def test_a_filter_keeps_the_providers_of_its_words() -> None:
     assert names(Sort(), "nobody") == []
 
 
-@pytest.mark.limit(60)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_rows_fit_and_no_two_figures_touch(width: int) -> None:
     shown = past_scene.history(since="30d")

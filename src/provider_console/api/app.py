@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 HEADER_BYTES: Final = 32 * 1024
 SERVER: Final = Identity(actor="provider-console serve", role=Role.ADMIN, front_end="api")
-"""Who reads events and figures for the server itself; it changes nothing."""
+"""Who reads health and figures for the server itself; it changes nothing."""
 AGAIN_S: Final = 5
 """When to come back to a console that is shutting down, or has trouble with its disk."""
 

@@ -42,7 +42,11 @@ class Service(Protocol):
         ...
 
     def tapped(self, listener: Callable[[Event], None]) -> AbstractContextManager[None]:
-        """Have a function called with each event, at once, for as long as this is open; it must not raise."""
+        """Have a function called with each event, in order, for as long as this is open.
+
+        It is called in the turn of the loop after the event at the latest, must return at once, and must not raise.
+        Nobody's role is asked: whoever hands events on asks for it.
+        """
         ...
 
     async def reload(self) -> None:

@@ -36,7 +36,9 @@ class TokenBucket:
         self.per_second = per_second
         self.burst = burst
         self.tokens = burst
-        """As of the last look. Who runs an operation adds `PER_OPERATION`: the next look cuts it to the burst."""
+        """At the last look, and what operations earned since: whoever runs one adds `PER_OPERATION`.
+
+        It may be above `burst` until the next look cuts it; nothing is taken without a look."""
         self._at = now
 
     def level(self, now: float) -> float:

@@ -55,6 +55,7 @@ class Bus:
         try:
             yield
         finally:
+            self._deliver()
             self._taps.remove(listener)
             self._look()
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from provider_console.console.events import AttemptEnded, AttemptStarted
-from provider_console.core.breaker import NO_PERMIT
+from provider_console.core.breaker import BREAKER_OPEN, NO_PERMIT
 from provider_console.core.classify import RULES, Failure
 from provider_console.core.ports.http import HttpFactory
 from provider_console.core.ports.secrets import SecretStore
@@ -24,7 +24,6 @@ from provider_console.core.text import clean_content, clean_text
 from provider_console.core.transport import recognise
 from provider_console.engine.bus import Bus
 from provider_console.engine.lane import Lane
-from provider_console.engine.slots import Slots
 from provider_console.engine.sorter import Sorter
 from provider_console.engine.timers import Timers
 from provider_console.engine.trace import Attempt, Execution
@@ -136,18 +135,24 @@ class Caller:
         # Nobody waits for a free slot, and a closed breaker has nothing to say: neither is worth a call.
         if slots.free:
             slots.free -= 1
-        elif (late := await self._queue(slots, latest_end, left_s)) is not None:
-            return late
+        elif not await slots.within(min(SLOT_WAIT_S, left_s / 4)):
+            return "slot"
         else:
             now = self._now()
             left_s = latest_end - now
+            if left_s < MIN_LEFT_S:
+                slots.give()
+                return DEADLINE
         permit = NO_PERMIT
         try:
             # While this call queued or slept, the provider may have gone down, begun to cool, or been switched off.
-            if lane.breaker.restricted or lane.retired or not lane.provider.enabled:
-                entered = lane.enter(now, full_s, panic=panic)
-                if isinstance(entered, str):
-                    return entered
+            if lane.retired or not lane.provider.enabled:
+                return "disabled"
+            breaker = lane.breaker
+            if breaker.restricted:
+                entered = breaker.enter_panic(now, full_s) if panic else breaker.enter(now, full_s)
+                if entered is None:
+                    return breaker.refusal(now) or BREAKER_OPEN
                 permit = entered
             timeout_s = full_s if full_s < left_s else left_s
             attempt = Attempt(lane.provider.id, number, now, timeout_s, waited_s)
@@ -175,7 +180,7 @@ class Caller:
         Raises: as `attempt`.
         """
         try:
-            # As early as can be: a traceback costs by what stands in the function before the line that raised.
+            # At the begin of a function: a traceback costs by what stands in it before the line that raised.
             if execution.work is not None:
                 result = await execution.work(ProviderHandle(self, lane, execution, attempt), attempt.number)
             else:
@@ -191,15 +196,6 @@ class Caller:
         finally:
             if self._bus.listening:
                 self._bus.tell(_ended, execution, attempt)
-
-    async def _queue(self, slots: Slots, latest_end: float, left_s: float) -> str | None:
-        """Wait for a slot; why the attempt is not made, where none came in time."""
-        if not await slots.within(min(SLOT_WAIT_S, left_s / 4)):
-            return "slot"
-        if latest_end - self._now() < MIN_LEFT_S:
-            slots.give()
-            return DEADLINE
-        return None
 
     # --- what a failure means ----------------------------------------------------------------------------------
 

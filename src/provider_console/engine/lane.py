@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from provider_console.core.backoff import COOLDOWN_MAX_S
-from provider_console.core.breaker import BREAKER_OPEN, Breaker, BreakerState, Hold
+from provider_console.core.breaker import Breaker, BreakerState, Hold
 from provider_console.core.budget import TokenBucket
 from provider_console.core.classify import PERMISSION_LEFT_OUT_S, QUOTA_PROBE_S, RULES, Failure
 from provider_console.core.scoring import Stats
@@ -146,17 +146,6 @@ class Lane:
         if span_s != self._window.span_s:
             self._fold()
             self._window = Window(span_s=span_s)
-
-    def enter(self, now: float, permit_s: float, *, panic: bool = False) -> int | str:
-        """The breaker's permit for an attempt, to be given back, or why nobody may call now.
-
-        In `panic` an open breaker is no refusal.
-        """
-        if self.retired or not self.provider.enabled:
-            return "disabled"
-        breaker = self.breaker
-        permit = breaker.enter_panic(now, permit_s) if panic else breaker.enter(now, permit_s)
-        return (breaker.refusal(now) or BREAKER_OPEN) if permit is None else permit
 
     def answered(self, now: float, latency_s: float, permit: int) -> None:
         """A call that the engine made succeeded: the figures, the breaker and the standing learn from it."""

@@ -26,7 +26,7 @@ class Sorter:
         Raises:
             TypeError: it is a cancellation or an interrupt, which must travel on.
         """
-        # What a provider says of times is seldom the same twice: it is not worth a memory.
+        # Who names a time is left alone until then, and says it too seldom to be remembered.
         if (
             type(error) is not ProviderError
             or error.retry_after_s is not None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.adapters.hand_clock import HandClock
 
 from provider_console.adapters.clock import CROCKFORD, SystemClock, UlidIds
@@ -44,6 +46,19 @@ def test_an_id_is_26_letters_that_begin_with_its_time() -> None:
     assert len(name) == 26
     assert set(name) <= set(CROCKFORD)
     assert name.startswith("01ARYZ6S41")
+
+
+@given(st.lists(st.integers(0, 5_000), max_size=12), st.integers(0, 2**48 - 1 - 60_000))
+def test_an_id_begins_with_the_millisecond_it_was_made_in(steps_ms: list[int], start_ms: int) -> None:
+    clock, ids = ids_at(start_ms / 1000)
+    wall_ms = start_ms
+    for step_ms in steps_ms:
+        # In the middle of the millisecond: what a fraction in binary makes of its border is nobody's concern.
+        wall_ms += step_ms
+        clock.now = (wall_ms + 0.5) / 1000
+        name = ids.new()
+
+        assert sum(CROCKFORD.index(letter) << 5 * (9 - place) for place, letter in enumerate(name[:10])) == wall_ms
 
 
 def test_ids_of_one_millisecond_ascend() -> None:

@@ -141,7 +141,6 @@ async def test_who_taps_for_a_while_hears_what_happens_meanwhile_and_no_more() -
         with bus.tapped(heard.append):
             bus.publish(event(2))
             bus.tell(event, 3)
-            await asyncio.sleep(0)
         bus.publish(event(4))
         assert bus.listening
 
