@@ -123,10 +123,7 @@ def loopback_only() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """End a test that takes too long, with the stack of every thread.
-
-    While anybody on this machine waits for a core its time stands: that may be a program that it has started.
-    """
+    """End a test that takes too long, with the stack of every thread. While it waits for a core, its time stands."""
     mark = item.get_closest_marker("limit")
     limit_s = float(os.environ.get("PROVIDER_CONSOLE_TEST_LIMIT_S") or (mark.args[0] if mark else LIMIT_S))
     if not limit_s or threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
@@ -153,10 +150,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def _starved_s() -> float:
-    """For how long somebody could have run by now and got no core; 0 where the system does not tell."""
+    """For how long this process could have run by now and got no core; 0 where the system does not tell."""
     try:
-        return int(Path("/proc/pressure/cpu").read_text("ascii").partition("total=")[2].split()[0]) / 1e6
-    except (OSError, IndexError, ValueError):
+        return int(Path("/proc/self/schedstat").read_text("ascii").split()[1]) / 1e9
+    except (OSError, IndexError):
         return 0.0
 
 

@@ -286,7 +286,6 @@ class Breaker:
 
     def probe_failed(self, now: float) -> None:
         """A probe failed: the second witness to failures of one operation, and no failure by itself."""
-        # It is the witness that a streak of one operation lacks.
         self._probe_failed = True
         if self._state is _CLOSED and self._streak >= FAILURES_IN_A_ROW:
             self._open(now, None)
